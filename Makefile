@@ -1,0 +1,55 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EXTRAS := --extra ui --extra dev
+JOBS ?= 2
+
+.PHONY: help install demo up test check format bench lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Install what is locked into .venv
+
+# uv reads versions and hashes from uv.lock; the packages come from whatever index this machine is set up to use.
+$(STAMP): uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Calango needs Python 3.11 or newer; set PYTHON=... to choose one.") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<0.14'
+	@echo "Installing what is locked into $(VENV) ..."
+	@$(BIN)/uv export --quiet --frozen --no-emit-project $(EXTRAS) --output-file $(VENV)/locked.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/locked.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(STAMP)
+
+demo: install ## Hold a real conversation, rate it, and show its trace
+	@$(BIN)/calango demo
+
+up: install ## Local server and chat UI together, until Ctrl-C
+	@$(BIN)/calango up
+
+test: install ## Run every test
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+check: install ## Lint, format, types and import rules; warnings are errors
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/pyright --warnings
+
+format: install ## Let ruff write the code as `check` wants it
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: install ## Measure what tracing costs, beside its peers
+	@$(BIN)/python -m benchmarks
+
+lock: install ## Resolve the dependencies again and write uv.lock
+	@$(BIN)/uv lock --upgrade
+	@sed -i -E 's#https://[^/"]+/#https://packages.invalid/#' uv.lock
+
+clean: ## Remove what was installed and built
+	rm -rf $(VENV) dist build .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,327 @@
+"""Every setting: its names in the environment, its default, its type, one sentence.
+
+`.env.example` and the table in the README are checked against this class by tests.
+Read once, by `Settings.load()`; nothing else looks at the environment.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from platformdirs import user_data_path
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from calango.errors import ConfigError
+
+Mode = Literal["remote", "local", "off"]
+
+_ENVIRONMENT = re.compile(r"(?!langfuse)[a-z0-9_-]{1,40}")
+
+
+def _http_url(value: object) -> object:
+    """As the tools that own these names read them: `host:port` means http, `0.0.0.0` means this machine."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().rstrip("/")
+    if "://" not in text:
+        text = f"http://{text}"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("an address such as http://127.0.0.1:11434") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an address such as http://127.0.0.1:11434")
+    if parts.hostname in {"0.0.0.0", "::"}:  # noqa: S104 - an address to listen on is no address to call
+        return f"{parts.scheme}://127.0.0.1:{port or 11434}"
+    return text
+
+
+def _environment_name(value: str) -> str:
+    if not _ENVIRONMENT.fullmatch(value):
+        raise ValueError("1 to 40 of a-z, 0-9, - and _, not starting with 'langfuse'")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("an IANA time zone such as America/Sao_Paulo or UTC")
+    return value
+
+
+def _locale(value: object) -> object:
+    names = {"pt": "pt_BR", "pt_br": "pt_BR", "pt-br": "pt_BR", "en": "en", "en_us": "en", "en-us": "en"}
+    if isinstance(value, str) and value.lower() in names:
+        return names[value.lower()]
+    raise ValueError("pt_BR or en")
+
+
+HttpUrl = Annotated[str, BeforeValidator(_http_url)]
+
+
+def _names(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, frozen. Build it with `Settings.load()`, which explains bad values."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        case_sensitive=True,
+    )
+
+    # Langfuse
+    public_key: str | None = Field(
+        None,
+        validation_alias=_names("LANGFUSE_PUBLIC_KEY"),
+        description="Public key of a Langfuse project; with the secret key it selects the remote mode.",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        validation_alias=_names("LANGFUSE_SECRET_KEY"),
+        description="Secret key of the same project.",
+    )
+    base_url: HttpUrl = Field(
+        "https://cloud.langfuse.com",
+        validation_alias=_names("LANGFUSE_BASE_URL", "LANGFUSE_HOST"),
+        description="Where the remote Langfuse answers.",
+    )
+    tracing_enabled: bool = Field(
+        True,
+        validation_alias=_names("LANGFUSE_TRACING_ENABLED", "LANGFUSE_ENABLED"),
+        description="`false` runs the agent untraced; feedback is then disabled.",
+    )
+    environment: Annotated[str, AfterValidator(_environment_name)] = Field(
+        "default",
+        validation_alias=_names("LANGFUSE_TRACING_ENVIRONMENT", "LANGFUSE_ENVIRONMENT"),
+        description="Environment that traces and scores belong to, such as production or staging.",
+    )
+    release: str | None = Field(
+        None,
+        max_length=200,
+        validation_alias=_names("LANGFUSE_RELEASE"),
+        description="Version of your application, to compare releases.",
+    )
+    debug: bool = Field(
+        False,
+        validation_alias=_names("LANGFUSE_DEBUG"),
+        description="Log what the tracing SDK does.",
+    )
+    sample_rate: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        validation_alias=_names("LANGFUSE_SAMPLE_RATE"),
+        description="Share of traces that is kept, from 0 to 1.",
+    )
+    flush_at: int = Field(
+        512,
+        ge=1,
+        le=100_000,
+        validation_alias=_names("LANGFUSE_FLUSH_AT"),
+        description="Observations per batch that is sent.",
+    )
+    flush_interval_s: float = Field(
+        1.0,
+        gt=0,
+        le=3600,
+        validation_alias=_names("LANGFUSE_FLUSH_INTERVAL"),
+        description="Seconds between two batches.",
+    )
+    timeout_s: int = Field(
+        5,
+        ge=1,
+        le=600,
+        validation_alias=_names("LANGFUSE_TIMEOUT"),
+        description="Seconds that one request to Langfuse may take.",
+    )
+
+    # Ollama
+    ollama_base_url: HttpUrl = Field(
+        "http://127.0.0.1:11434",
+        validation_alias=_names("OLLAMA_BASE_URL", "OLLAMA_HOST", "OLLAMA_ENDPOINT"),
+        description="Where Ollama answers.",
+    )
+    ollama_model: str = Field(
+        "llama3.1:8b",
+        min_length=1,
+        validation_alias=_names("OLLAMA_MODEL"),
+        description="The Ollama model that is used when CALANGO_MODEL is not set and Ollama has it.",
+    )
+
+    # Calango
+    home: Path = Field(
+        default_factory=lambda: user_data_path("calango"),
+        validation_alias=_names("CALANGO_HOME"),
+        description="Folder for conversations, the outbox, keys and the local server's file.",
+    )
+    model: str | None = Field(
+        None,
+        min_length=1,
+        validation_alias=_names("CALANGO_MODEL"),
+        description="Model that answers, as provider:name (ollama:llama3.1:8b, openai:gpt-5-mini, offline).",
+    )
+    intent_model: str | None = Field(
+        None,
+        min_length=1,
+        validation_alias=_names("CALANGO_INTENT_MODEL"),
+        description="Model that classifies the intent; the answering model when not set.",
+    )
+    graph: str | None = Field(
+        None,
+        min_length=1,
+        validation_alias=_names("CALANGO_GRAPH"),
+        description="Your own graph, as module:attr or ./file.py:attr; Calango's own when not set.",
+    )
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        validation_alias=_names("CALANGO_HOST"),
+        description="Address on which the local server listens.",
+    )
+    port: int = Field(
+        4680,
+        ge=0,
+        le=65535,
+        validation_alias=_names("CALANGO_PORT"),
+        description="Port of the local server; 0 takes any free port.",
+    )
+    ui_port: int = Field(
+        4681,
+        ge=1,
+        le=65535,
+        validation_alias=_names("CALANGO_UI_PORT"),
+        description="Port of the chat UI.",
+    )
+    locale: Annotated[Literal["pt_BR", "en"], BeforeValidator(_locale)] = Field(
+        "pt_BR",
+        validation_alias=_names("CALANGO_LOCALE"),
+        description="Language of the UI and of the built-in agent: pt_BR or en.",
+    )
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "America/Sao_Paulo",
+        validation_alias=_names("CALANGO_TIME_ZONE"),
+        description="IANA time zone of the agent's clock and of times that people see.",
+    )
+    user: str = Field(
+        "local",
+        min_length=1,
+        max_length=200,
+        validation_alias=_names("CALANGO_USER"),
+        description="User id of turns for which the caller names none.",
+    )
+    threads_url: SecretStr | None = Field(
+        None,
+        validation_alias=_names("CALANGO_THREADS_URL"),
+        description="postgresql:// address for conversations (extra `postgres`); SQLite in CALANGO_HOME when not set.",
+    )
+    model_timeout_s: float = Field(
+        120.0,
+        gt=0,
+        le=3600,
+        validation_alias=_names("CALANGO_MODEL_TIMEOUT"),
+        description="Seconds of silence after which a model call is given up.",
+    )
+    context_tokens: int = Field(
+        8192,
+        ge=512,
+        le=2_000_000,
+        validation_alias=_names("CALANGO_CONTEXT_TOKENS"),
+        description="The model's context in tokens; longer histories are trimmed to fit.",
+    )
+    max_message_chars: int = Field(
+        100_000,
+        ge=1,
+        le=10_000_000,
+        validation_alias=_names("CALANGO_MAX_MESSAGE_CHARS"),
+        description="Longest message that is accepted, in characters.",
+    )
+    recursion_limit: int = Field(
+        25,
+        ge=2,
+        le=1000,
+        validation_alias=_names("CALANGO_RECURSION_LIMIT"),
+        description="Steps after which a turn of the graph is stopped.",
+    )
+    server_idle_s: float = Field(
+        1800.0,
+        ge=0,
+        validation_alias=_names("CALANGO_SERVER_IDLE"),
+        description="Seconds without a request after which a background server ends itself; 0 means never.",
+    )
+    outbox_max_mb: int = Field(
+        256,
+        ge=1,
+        le=100_000,
+        validation_alias=_names("CALANGO_OUTBOX_MAX_MB"),
+        description="Size that undelivered traces may take on disk; the oldest go first.",
+    )
+    outbox_max_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        validation_alias=_names("CALANGO_OUTBOX_MAX_DAYS"),
+        description="Days after which undelivered traces are given up; votes stay until they are delivered.",
+    )
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """From the environment and `.env`; `overrides` win, by field name.
+
+        Raises ConfigError naming the variable and what it may be, never what it was.
+        """
+        try:
+            settings = cls(**overrides)
+        except ValidationError as error:
+            raise ConfigError(_explain(error), "See .env.example for every setting.") from None
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        if self.tracing_enabled and (self.public_key is None) != (self.secret_key is None):
+            missing = "LANGFUSE_PUBLIC_KEY" if self.public_key is None else "LANGFUSE_SECRET_KEY"
+            raise ConfigError(
+                f"{missing} is not set, but its partner is.",
+                "Set both keys for a remote Langfuse, or neither for the local server.",
+            )
+        if self.threads_url is not None and not re.match(r"postgres(ql)?://", self.threads_url.get_secret_value()):
+            raise ConfigError("CALANGO_THREADS_URL must start with postgresql://.")
+
+    @property
+    def mode(self) -> Mode:
+        if not self.tracing_enabled:
+            return "off"
+        return "remote" if self.public_key is not None and self.secret_key is not None else "local"
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+def env_names(field: str) -> list[str]:
+    """The variables that set `field`; the first wins over the later ones."""
+    alias = Settings.model_fields[field].validation_alias
+    return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else []
+
+
+def _explain(error: ValidationError) -> str:
+    lines: list[str] = []
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        place = str(problem["loc"][0]) if problem["loc"] else "settings"
+        name = env_names(place)[0] if place in Settings.model_fields else place
+        rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        lines.append(f"{name} must be {rule}.")
+    return " ".join(lines)

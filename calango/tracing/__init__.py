@@ -1,0 +1,24 @@
+"""Everything between a turn and the wire."""
+
+from calango.tracing.attributes import TraceAttributes
+from calango.tracing.client import Tracing, close_all, connect
+from calango.tracing.feedback import STARS, THUMBS, Receipt
+from calango.tracing.handler import CalangoHandler, create_handler
+from calango.tracing.outbox import Depth, Vote
+from calango.tracing.service import Trace, TracingService
+
+__all__ = [
+    "STARS",
+    "THUMBS",
+    "CalangoHandler",
+    "Depth",
+    "Receipt",
+    "Trace",
+    "TraceAttributes",
+    "Tracing",
+    "TracingService",
+    "Vote",
+    "close_all",
+    "connect",
+    "create_handler",
+]

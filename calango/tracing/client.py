@@ -1,0 +1,186 @@
+"""The only place that builds `Langfuse(...)`, and what stands around it: provider, exporter, outbox, courier.
+
+One `Tracing` per process and destination. Spans go: batch thread -> outbox on disk -> courier -> Langfuse.
+Nothing of it touches the network or the disk on a turn's way.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import langfuse
+from langfuse import Langfuse
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
+from opentelemetry.util.types import AttributeValue
+
+from calango.settings import Settings
+from calango.tracing.courier import Courier
+from calango.tracing.destination import Destination, destination
+from calango.tracing.exporter import OutboxExporter
+from calango.tracing.outbox import Outbox
+
+CLOSE_S = 2.0
+_SCOPE = "langfuse-sdk"
+_chosen: ContextVar[tuple[int, int] | None] = ContextVar("calango_chosen_ids", default=None)
+
+
+class ChosenIds(RandomIdGenerator):
+    """Random ids, except inside `chosen_ids`: so a root can have a known id without a parent that does not exist."""
+
+    def generate_trace_id(self) -> int:
+        chosen = _chosen.get()
+        return chosen[0] if chosen else super().generate_trace_id()
+
+    def generate_span_id(self) -> int:
+        chosen = _chosen.get()
+        return chosen[1] if chosen and chosen[1] else super().generate_span_id()
+
+
+@contextmanager
+def chosen_ids(trace_id: str, span_id: str | None = None) -> Generator[None]:
+    token = _chosen.set((int(trace_id, 16), int(span_id, 16) if span_id else 0))
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+class Tracing:
+    """Everything that tracing needs for one destination. Get it from `connect()`."""
+
+    def __init__(self, settings: Settings, to: Destination) -> None:
+        self.settings = settings
+        self.destination = to
+        self.outbox = Outbox(settings.home, to.key)
+        self.courier = Courier(
+            self.outbox,
+            to,
+            timeout_s=settings.timeout_s,
+            max_bytes=settings.outbox_max_mb * 1_000_000,
+            max_age_s=settings.outbox_max_days * 86_400,
+        )
+        self._provider = TracerProvider(
+            resource=Resource.create(_resource(settings)),
+            id_generator=ChosenIds(),
+            sampler=TraceIdRatioBased(settings.sample_rate),
+            shutdown_on_exit=False,
+        )
+        known = to.known_address()
+        self.langfuse = Langfuse(
+            public_key=to.public_key,
+            secret_key=known.secret_key if known else "not known yet",
+            base_url=known.base_url if known else "http://127.0.0.1:9",
+            timeout=settings.timeout_s,
+            flush_at=settings.flush_at,
+            flush_interval=settings.flush_interval_s,
+            environment=settings.environment,
+            release=settings.release,
+            debug=settings.debug,
+            sample_rate=1.0,
+            tracer_provider=self._provider,
+            span_exporter=OutboxExporter(self.outbox, self.courier.wake, self.courier.rescue),
+        )
+        self._tracer = self._provider.get_tracer(_SCOPE, langfuse.__version__, attributes={"public_key": to.public_key})
+        self._closed = False
+        if not self.outbox.is_empty():
+            self.courier.wake()
+
+    def start_span(
+        self,
+        name: str,
+        attributes: Mapping[str, AttributeValue],
+        *,
+        parent: SpanContext | None = None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        start_ns: int | None = None,
+    ) -> Span:
+        """A span under `parent`; without one a root, of `trace_id` when given. The caller's context plays no part."""
+        if parent is not None:
+            context = set_span_in_context(NonRecordingSpan(parent), Context())
+            return self._tracer.start_span(name, context, attributes=attributes, start_time=start_ns)
+        if trace_id is None:
+            return self._tracer.start_span(name, Context(), attributes=attributes, start_time=start_ns)
+        with chosen_ids(trace_id, span_id):
+            return self._tracer.start_span(name, Context(), attributes=attributes, start_time=start_ns)
+
+    def trace_url(self, trace_id: str) -> str | None:
+        """Where a person sees the trace, as far as it is known without asking the network."""
+        known = self.destination.known_address()
+        if known is None:
+            return None
+        project = self.destination.key.partition("#")[2] if self.destination.key.startswith("local#") else None
+        return (
+            f"{known.base_url}/project/{project}/traces/{trace_id}" if project else f"{known.base_url}/trace/{trace_id}"
+        )
+
+    def flush(self, timeout_s: float) -> bool:
+        """Put finished spans on disk and wait until everything is delivered, at most `timeout_s`."""
+        self._provider.force_flush(int(timeout_s * 1000))
+        return self.courier.drain(timeout_s)
+
+    def close(self, timeout_s: float = CLOSE_S) -> bool:
+        """Leave everything on disk, deliver what can be delivered in time; True when nothing waits any more."""
+        if self._closed:
+            return True
+        self._closed = True
+        self._provider.force_flush(int(timeout_s * 1000))
+        done = self.courier.drain(timeout_s)
+        self.courier.close(0.2)
+        self.outbox.close()
+        return done
+
+
+def span_context(trace_id: str, span_id: str) -> SpanContext:
+    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+
+
+def _resource(settings: Settings) -> dict[str, AttributeValue]:
+    attributes: dict[str, AttributeValue] = {"langfuse.environment": settings.environment}
+    if settings.release:
+        attributes["langfuse.release"] = settings.release
+    return attributes
+
+
+_open: dict[str, Tracing] = {}
+_lock = threading.Lock()
+
+
+def connect(settings: Settings | None = None) -> Tracing | None:
+    """The process's tracing for these settings, built once; None when tracing is off.
+
+    Raises HomeError when CALANGO_HOME can't be used.
+    """
+    settings = settings or Settings.load()
+    to = destination(settings)
+    if to is None:
+        return None
+    if not settings.debug:
+        logging.getLogger("langfuse").setLevel(logging.ERROR)
+    with _lock:
+        known = _open.get(to.key)
+        if known is None:
+            known = _open[to.key] = Tracing(settings, to)
+        return known
+
+
+def close_all(timeout_s: float = CLOSE_S) -> bool:
+    """Close every connection of this process; True when nothing is left waiting."""
+    with _lock:
+        tracings: Sequence[Tracing] = list(_open.values())
+        _open.clear()
+    done = [tracing.close(timeout_s) for tracing in tracings]
+    return all(done)
+
+
+atexit.register(close_all)

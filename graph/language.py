@@ -13,7 +13,7 @@ Language = Literal["pt", "en"]
 
 _PORTUGUESE_WORDS = """
 a ao as ate bom boa com como custo custou da das de dela dele disso do dobro dois dos e ela ele em entao essa esse
-esta eu foi gastei hoje hora horas isso isto ja la mais me menos metade meu meus minha nao na nas no nos obrigada
+esta eu foi gastei hoje hora horas isso isto ja la mais me menos metade meu meus minha nao na nas no nos o obrigada
 obrigado oi ola onde os ou para pela pelo por pra quais qual quando quanto quantos que quem raiz se ser seu sim sou
 sua tambem tchau tem tudo um uma vezes voce dia tarde noite dividido calcule nome conta ajuda
 """

@@ -139,7 +139,9 @@ class Models:
         if "ollama.ResponseError" in kinds and getattr(error, "status_code", 0) == 404:
             return ModelUnavailable(f"Ollama does not have the model {name}.", f"Run `ollama pull {name}`.")
         if "ollama.ResponseError" in kinds:
-            return ModelUnavailable(f"Ollama refused or failed: {error}", "Its log says more.")
+            said = str(getattr(error, "error", error))
+            hint = "Choose a model that can call tools." if "support tools" in said else "Ollama's log says more."
+            return ModelUnavailable(f"Ollama failed with {name}: {said}.", hint)
         if "httpx.ReadTimeout" in kinds:
             return ModelUnavailable(
                 f"Ollama was silent for {self.timeout_s:g} seconds.", "Raise the timeout or choose a smaller model."

@@ -82,7 +82,7 @@ def classify_intent(models: Models) -> Node:
 
     def prepare(state: State) -> tuple[Runnable[Any, Any], list[BaseMessage], str]:
         spec = models.spec("intent", _intent_model(models))
-        return _classifier(models, spec), _classification(state), spec
+        return _classifier(models, spec), _classification(state, models), spec
 
     def run(state: State, config: RunnableConfig) -> Update:
         model, prompt, spec = prepare(state)
@@ -185,9 +185,10 @@ def _classifier(models: Models, spec: str) -> Runnable[Any, Any]:
     return model.with_config(tags=[TAG_NOSTREAM], run_name="intent_model")
 
 
-def _classification(state: State) -> list[BaseMessage]:
+def _classification(state: State, models: Models) -> list[BaseMessage]:
     said = [m for m in state["messages"] if isinstance(m, HumanMessage | AIMessage) and m.text and not _calls(m)]
-    return [SystemMessage(f"{_CLASSIFY}\nLocale: {_context().locale}."), *said[-4:]]
+    system = SystemMessage(f"{_CLASSIFY}\nLocale: {_context().locale}")
+    return fit(system, said[-4:], (), models.context_tokens)[0]
 
 
 def _calls(message: BaseMessage) -> bool:

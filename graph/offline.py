@@ -167,9 +167,9 @@ def _fill_in(schema: dict[str, Any], talk: Sequence[BaseMessage]) -> AIMessage:
     function = cast("dict[str, Any]", schema["function"])
     fields = cast("dict[str, dict[str, Any]]", function.get("parameters", {}).get("properties", {}))
     question = next((message.text for message in reversed(talk) if isinstance(message, HumanMessage)), "")
-    intent = rules.classify(
-        question[: rules.MAX_CHARS], previous=replies.last_result(talk), language=spoken(talk, "pt_BR")
-    )
+    # A classifier sees no tool results: that something was answered is enough to read “and twice that?” as arithmetic.
+    previous = "1" if any(isinstance(message, AIMessage) and "=" in message.text for message in talk) else None
+    intent = rules.classify(question[: rules.MAX_CHARS], previous=previous, language=spoken(talk, "pt_BR"))
     if len(fields) != 1 or not all(intent in field.get("enum", ()) for field in fields.values()):
         raise ValueError(f"{NAME} only fills in the intent; choose a language model for other structured output.")
     args = dict.fromkeys(fields, intent)

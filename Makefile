@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := --extra ui --extra dev
+EXTRAS := --extra ui --extra postgres --extra dev
 JOBS ?= 2
 
 .PHONY: help install demo up test check format bench lock clean

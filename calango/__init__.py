@@ -26,9 +26,15 @@ _HOMES = {
     "Usage": "calango.records",
     "create_handler": "calango.tracing",
 }
-__all__ = [  # noqa: PLE0604
+__all__ = [
+    "CalangoEngine",
+    "ChatService",
+    "Settings",
+    "TracingService",
+    "TurnResult",
+    "Usage",
     "__version__",
-    *_HOMES,
+    "create_handler",
 ]
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from calango.records import Usage
 
-LOCAL_PROVIDERS = frozenset({"ollama", "offline", "fake"})
+LOCAL_PROVIDERS = frozenset({"ollama", "calango"})
 _PROVIDER_IDS = {"google_genai": "google", "google_vertexai": "google", "bedrock": "aws", "azure": "azure"}
 
 
@@ -23,6 +23,9 @@ class Cost:
     input: Decimal
     output: Decimal
     total: Decimal
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.input + other.input, self.output + other.output, self.total + other.total)
 
 
 def price(usage: Usage, model: str | None, at: datetime, provider: str | None = None) -> Cost | None:

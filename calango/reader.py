@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -109,6 +109,14 @@ class LangfuseReader:
         """The scores of a trace, oldest first, with their comments."""
         rows = self._get("/api/public/v2/scores", {"traceId": trace_id, "limit": _PAGE})["data"]
         return sorted((_score(row) for row in rows), key=lambda item: item.timestamp_ns or 0)
+
+    def user_scores(self, user_id: str, names: Sequence[str]) -> list[Score]:
+        """The newest scores of these names on a user's traces, at most 100 of each."""
+        found: list[Score] = []
+        for name in names:
+            rows = self._get("/api/public/v2/scores", {"userId": user_id, "name": name, "limit": _PAGE})["data"]
+            found += [_score(row) for row in rows]
+        return found
 
     def delete_trace(self, trace_id: str) -> None:
         self._request("DELETE", f"/api/public/traces/{trace_id}")

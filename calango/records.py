@@ -36,6 +36,21 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """One turn as asked for. `answer` resumes an interrupted turn instead of asking `text`."""
+
+    text: str
+    session_id: str
+    user_id: str
+    message_id: str
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    context: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    answer: Any = None
+    is_resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TurnResult:
     """How one turn ended. `trace_id` is set whenever the turn was traced, also when it failed."""
 
@@ -171,6 +186,7 @@ class Message:
     is_error: bool = False
     model: str | None = None
     status: Status = "ok"
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

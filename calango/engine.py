@@ -1,0 +1,321 @@
+"""`CalangoEngine`: runs one turn of any graph, traced, in its own context.
+
+Turns run on the engine's own event loop (see `loop.py`). `run` and `stream` are for ordinary code, `arun` and `astream`
+for async code; all four end in the same `TurnResult`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from langchain_core.messages import HumanMessage
+from langgraph.types import Command
+
+from calango import ids, threads
+from calango.errors import InputError
+from calango.loader import LoadedGraph
+from calango.loop import LoopThread
+from calango.meter import Meter
+from calango.records import Done, Event, Request, Session, TurnResult
+from calango.settings import Settings
+from calango.tracing import CalangoHandler, Tracing
+from calango.tracing.attributes import check_tags
+from calango.tracing.encoding import messages_in
+from calango.turn import Graph, Outcome, TurnRun, question
+from calango.turn_trace import TurnTrace
+
+_QUESTION_CHARS = 120
+
+
+class Turn:
+    """A running turn. `stop()` may be called from any thread; it returns at once."""
+
+    def __init__(self, request: Request, emit: Callable[[Event], None]) -> None:
+        self.request = request
+        self.emit = emit
+        self.meter = Meter()
+        self.future: Future[TurnResult] | None = None
+        self._task: asyncio.Task[Outcome] | None = None
+        self._call: Callable[..., None] | None = None
+
+    def stop(self) -> None:
+        self.meter.stopped = True
+        if self._call is not None:
+            self._call(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def follow(self, call: Callable[..., None], run: TurnRun, given: Any, context: Mapping[str, Any]) -> Outcome:
+        """Run the graph as a task of its own, so that stopping ends the graph and not what cleans up after it."""
+        self._call = call
+        self._task = asyncio.ensure_future(run.run(given, context))
+        if self.meter.stopped:
+            self._task.cancel()
+        try:
+            return await self._task
+        except asyncio.CancelledError as error:  # stopped before the graph's first step
+            run.outcome.status, run.outcome.exception = "cancelled", error
+            return run.outcome
+
+
+class CalangoEngine:
+    """Runs turns of one graph. Thread-safe; close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        graph: LoadedGraph,
+        settings: Settings | None = None,
+        *,
+        tracing: Tracing | None = None,
+        open_threads: Callable[[], Any] | None = None,
+    ) -> None:
+        """`tracing` is None to run untraced. `open_threads` defaults to what the settings say."""
+        self.settings = settings or Settings.load()
+        self.tracing = tracing
+        self._loaded = graph
+        self._loop = LoopThread("calango-engine")
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._running: dict[str, Turn] = {}
+        self.threads: threads.Threads = self._loop.run((open_threads or threads.open_threads(self.settings))())
+        self.graph: Graph = graph.compile(self.threads.saver)
+
+    def __enter__(self) -> CalangoEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # one turn, four ways
+
+    def run(self, text: str, *, session_id: str | None = None, **options: Any) -> TurnResult:
+        """Run a turn to its end. Options: user_id, tags, metadata, message_id, context. Raises only InputError."""
+        return self._finished(self.stream(text, session_id=session_id, **options))
+
+    def stream(self, text: str, *, session_id: str | None = None, **options: Any) -> Iterator[Event]:
+        """Yield the turn's events, the last one Done. Leaving the iterator early stops the turn."""
+        return self.stream_request(self.request(text, session_id=session_id, **options))
+
+    async def arun(self, text: str, *, session_id: str | None = None, **options: Any) -> TurnResult:
+        """As `run`, for async code; cancelling the caller stops the turn."""
+        return await self._afinished(self.astream(text, session_id=session_id, **options))
+
+    def astream(self, text: str, *, session_id: str | None = None, **options: Any) -> AsyncIterator[Event]:
+        """As `stream`, for async code."""
+        return self.astream_request(self.request(text, session_id=session_id, **options))
+
+    # an interrupted turn, and stopping
+
+    def resume(self, session_id: str, answer: Any, **options: Any) -> TurnResult:
+        """Answer what an interrupted turn asked, and run it to its end, in the same trace."""
+        return self._finished(self.stream_resume(session_id, answer, **options))
+
+    def stream_resume(self, session_id: str, answer: Any, **options: Any) -> Iterator[Event]:
+        return self.stream_request(self.resume_request(session_id, answer, **options))
+
+    def astream_resume(self, session_id: str, answer: Any, **options: Any) -> AsyncIterator[Event]:
+        return self.astream_request(self.resume_request(session_id, answer, **options))
+
+    def is_waiting(self, session_id: str) -> bool:
+        """Whether the session's last turn was interrupted and waits for an answer."""
+        return self._loop.run(self.threads.is_waiting(ids.check_id("session_id", session_id)))
+
+    def stop(self, session_id: str) -> bool:
+        """Stop the session's running turn; False when there is none."""
+        turn = self._running.get(session_id)
+        if turn is not None:
+            turn.stop()
+        return turn is not None
+
+    def state(self, session_id: str) -> Any:
+        """LangGraph's state snapshot of a thread."""
+        return self._loop.run(self.graph.aget_state({"configurable": {"thread_id": session_id}}))
+
+    def sessions(self, user_id: str, limit: int) -> list[Session]:
+        """A user's conversations, the latest first."""
+        return self._loop.run(self.threads.sessions(user_id, limit))
+
+    def close(self) -> None:
+        """Stop what runs and let go of the threads; what the turns had said so far is kept."""
+        running = list(self._running.values())
+        for turn in running:
+            turn.stop()
+        for turn in running:
+            if turn.future is not None:
+                with contextlib.suppress(Exception):
+                    turn.future.result(2.0)
+        with contextlib.suppress(Exception):
+            self._loop.run(self.threads.close(), 2.0)
+        self._loop.close()
+
+    # what is asked
+
+    def request(
+        self,
+        text: str,
+        *,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        message_id: str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> Request:
+        """Check everything that comes from outside. InputError names what is wrong; nothing has happened then."""
+        return Request(
+            text=self._check_text(text),
+            session_id=ids.new_session_id() if session_id is None else ids.check_id("session_id", session_id),
+            user_id=ids.check_id("user_id", self.settings.user if user_id is None else user_id),
+            message_id=ids.new_message_id() if message_id is None else ids.check_id("message_id", message_id),
+            tags=check_tags(tags),
+            metadata=dict(metadata or {}),
+            context=dict(context or {}),
+        )
+
+    def resume_request(
+        self, session_id: str, answer: Any, *, user_id: str | None = None, tags: Sequence[str] = (), **options: Any
+    ) -> Request:
+        ids.check_id("session_id", session_id)
+        asked = [m for m in messages_in(self.state(session_id).values) if isinstance(m, HumanMessage)]
+        if not asked or not self.is_waiting(session_id):
+            raise InputError("This session does not wait for an answer.", "Send a message instead.")
+        plain = self.request(
+            str(answer) or "…", session_id=session_id, user_id=user_id, tags=tags, message_id=asked[-1].id, **options
+        )
+        return Request(
+            plain.text, session_id, plain.user_id, plain.message_id, plain.tags, plain.metadata, plain.context,
+            answer=answer, is_resume=True,
+        )  # fmt: skip
+
+    def _check_text(self, text: object) -> str:
+        if not isinstance(text, str):
+            raise InputError(f"The message must be text, not {type(text).__name__}.")
+        if not text.strip():
+            raise InputError("The message is empty.", "Write something.")
+        limit = self.settings.max_message_chars
+        if len(text) > limit:
+            raise InputError(
+                f"The message has {len(text)} characters; {limit} are allowed.",
+                "Shorten it, or raise CALANGO_MAX_MESSAGE_CHARS.",
+            )
+        if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+            raise InputError("The message is no valid text: it contains NUL or half of a character.")
+        return text
+
+    # how it runs
+
+    def _start(self, request: Request, emit: Callable[[Event], None]) -> Turn:
+        turn = Turn(request, emit)
+        turn.future = self._loop.submit(self._turn(turn))
+        return turn
+
+    def stream_request(self, request: Request) -> Iterator[Event]:
+        """Run what `request` or `resume_request` made."""
+        events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        turn = self._start(request, events.put)
+        assert turn.future is not None
+        turn.future.add_done_callback(lambda _: events.put(None))
+        try:
+            while (event := events.get()) is not None:
+                yield event
+            turn.future.result()
+        finally:
+            if not turn.future.done():
+                turn.stop()
+                with contextlib.suppress(Exception):
+                    turn.future.result(2.0)
+
+    async def astream_request(self, request: Request) -> AsyncIterator[Event]:
+        loop = asyncio.get_running_loop()
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+
+        def put(event: Event | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        turn = self._start(request, put)
+        assert turn.future is not None
+        turn.future.add_done_callback(lambda _: put(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            await asyncio.wrap_future(turn.future)
+        finally:
+            if not turn.future.done():
+                turn.stop()
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(turn.future)), 2.0)
+
+    @staticmethod
+    def _finished(events: Iterator[Event]) -> TurnResult:
+        result = [event.result for event in events if isinstance(event, Done)]
+        return result[-1]
+
+    @staticmethod
+    async def _afinished(events: AsyncIterator[Event]) -> TurnResult:
+        result = [event.result async for event in events if isinstance(event, Done)]
+        return result[-1]
+
+    async def _turn(self, turn: Turn) -> TurnResult:
+        request = turn.request
+        lock = self._locks.setdefault(request.session_id, asyncio.Lock())
+        try:
+            async with lock:  # turns of one conversation follow each other
+                self._running[request.session_id] = turn
+                try:
+                    return await self._traced(turn)
+                finally:
+                    self._running.pop(request.session_id, None)
+        finally:
+            if not lock.locked():
+                self._locks.pop(request.session_id, None)
+
+    async def _traced(self, turn: Turn) -> TurnResult:
+        request, started_ns, started = turn.request, time.time_ns(), time.perf_counter()
+        trace_id = ids.trace_id_for(request.session_id, request.message_id) if self.tracing is not None else None
+        trace = TurnTrace(self.tracing, request, trace_id, self.settings, started_ns)
+        if request.is_resume:
+            state = await self.graph.aget_state({"configurable": {"thread_id": request.session_id}})
+            trace.waited_since(state.created_at)
+        run = TurnRun(self.graph, self._config(turn, trace.handler), turn.emit)
+        given = Command(resume=request.answer) if request.is_resume else question(request.text, request.message_id)
+        context = {key: value for key, value in request.context.items() if self._loaded.has_context(key)}
+        outcome = await turn.follow(self._loop.call, run, given, context)
+        await run.settle()
+        trace.end(outcome, turn.meter)
+        first = outcome.first_token_s
+        result = TurnResult(
+            content=outcome.content,
+            trace_id=trace_id,
+            session_id=request.session_id,
+            user_id=request.user_id,
+            message_id=request.message_id,
+            model=turn.meter.model,
+            usage=turn.meter.usage,
+            cost_usd=turn.meter.cost.total if turn.meter.cost is not None else None,
+            latency_ms=round((time.perf_counter() - started) * 1000, 3),
+            time_to_first_token_ms=round((first - started) * 1000, 3) if first is not None else None,
+            status=outcome.status,
+            error=outcome.error,
+            trace_url=self.tracing.trace_url(trace_id) if self.tracing is not None and trace_id else None,
+        )
+        turn.emit(Done(result))
+        return result
+
+    def _config(self, turn: Turn, handler: CalangoHandler | None) -> Any:
+        request = turn.request
+        asked = " ".join(request.text.split())
+        return {
+            "configurable": {"thread_id": request.session_id},
+            "callbacks": [turn.meter, *([handler] if handler is not None else [])],
+            "recursion_limit": self.settings.recursion_limit,
+            "run_name": self._loaded.name,
+            "metadata": {threads.USER: request.user_id, threads.QUESTION: asked[:_QUESTION_CHARS]},
+        }

@@ -1,0 +1,139 @@
+"""The application: which path leads where, who may come in, and how failures are worded."""
+
+from __future__ import annotations
+
+import logging
+import time
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from calango.errors import CalangoError
+from calango.server import pages
+from calango.server.errors import ApiError
+from calango.server.http import Context, Json
+from calango.server.routes import ingestion, meta, observations, otel, scores, traces
+
+log = logging.getLogger(__name__)
+API = "/api/"
+PUBLIC = "/api/public"
+OPEN = frozenset({f"{PUBLIC}/health", f"{PUBLIC}/ready"})
+
+ROUTES: list[BaseRoute] = [
+    Route(f"{PUBLIC}/health", meta.health),
+    Route(f"{PUBLIC}/ready", meta.health),
+    Route(f"{PUBLIC}/projects", meta.projects),
+    Route("/api/calango/status", meta.status),
+    Route(f"{PUBLIC}/otel/v1/traces", otel.export_traces, methods=["POST"]),
+    Route(f"{PUBLIC}/ingestion", ingestion.ingest, methods=["POST"]),
+    Route(f"{PUBLIC}/traces", traces.list_traces),
+    Route(f"{PUBLIC}/traces", traces.delete_many, methods=["DELETE"]),
+    Route(f"{PUBLIC}/traces/{{trace_id:path}}", traces.get_trace),
+    Route(f"{PUBLIC}/traces/{{trace_id:path}}", traces.delete_trace, methods=["DELETE"]),
+    Route(f"{PUBLIC}/observations", observations.list_v1),
+    Route(f"{PUBLIC}/observations/{{observation_id:path}}", observations.get_v1),
+    Route(f"{PUBLIC}/v2/observations", observations.list_v2),
+    Route(f"{PUBLIC}/scores", scores.create, methods=["POST"]),
+    Route(f"{PUBLIC}/scores", scores.list_v1),
+    Route(f"{PUBLIC}/scores/{{score_id:path}}", scores.get_v1),
+    Route(f"{PUBLIC}/scores/{{score_id:path}}", scores.delete, methods=["DELETE"]),
+    Route(f"{PUBLIC}/v2/scores", scores.list_v2),
+    Route(f"{PUBLIC}/v2/scores/{{score_id:path}}", scores.get_v2),
+    Route(f"{PUBLIC}/v3/scores", scores.list_v3),
+    *pages.ROUTES,
+]
+
+
+def create_app(context: Context) -> Starlette:
+    app = Starlette(
+        routes=ROUTES,
+        middleware=[Middleware(Activity, context=context), Middleware(Gate, context=context)],
+        exception_handlers={ApiError: _refusal, HTTPException: _http_error, CalangoError: _failure, Exception: _bug},
+    )
+    app.state.context = context
+    return app
+
+
+class Activity:
+    """Notes when the last request came and how many run, for the idle end of a background server."""
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        self.app = app
+        self.context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        self.context.active += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.context.active -= 1
+            self.context.last_request = time.monotonic()
+
+
+class Gate:
+    """The API opens with a project's keys, the pages to a person at this machine."""
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        self.app = app
+        self.context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request, path = Request(scope), scope["path"]
+        try:
+            if not path.startswith(API):
+                pages.check_visitor(request, self.context)
+            elif path not in OPEN:
+                request.state.project_id = self.context.keyring.project(request.headers.get("authorization"))
+        except ApiError as error:
+            await Json(error.body(), error.status, headers=SECURITY)(scope, receive, send)
+            return
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.setdefault("headers", [])
+                headers.extend((name.encode(), value.encode()) for name, value in SECURITY.items())
+            await send(message)
+
+        await self.app(scope, receive, secured)
+
+
+SECURITY = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}
+
+
+async def _refusal(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return Json(error.body(), error.status)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405, as Langfuse words them."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return Json({"message": f"No such path: {request.url.path}", "error": "LangfuseNotFoundError"}, 404)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        message = f"{request.method} is not allowed here."
+        return Json({"message": message, "error": "MethodNotAllowedError"}, 405, headers=error.headers)
+    return Json({"message": str(error.detail)}, error.status_code)
+
+
+async def _failure(_request: Request, error: Exception) -> Response:
+    """The store refused or failed (disk full, closing): the sender keeps what it has and tries again."""
+    log.error("%s", error)
+    return Json({"message": str(error), "error": type(error).__name__}, 503)
+
+
+async def _bug(_request: Request, _error: Exception) -> Response:
+    """Starlette logs the traceback; the answer says nothing about the inside."""
+    return Json({"message": "Internal server error", "error": "InternalServerError"}, 500)

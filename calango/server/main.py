@@ -1,0 +1,215 @@
+"""Runs the server: opens the store, listens, tells where, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import logging.handlers
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator
+from ipaddress import ip_address
+from pathlib import Path
+from types import FrameType
+from uuid import uuid4
+
+import uvicorn
+
+from calango import __version__, local
+from calango.errors import CalangoError, HomeError, LocalServerError
+from calango.server.app import create_app
+from calango.server.auth import Keyring, secret_hash
+from calango.server.http import Context
+from calango.settings import Settings
+from calango.store import Store
+from calango.store.write import put_project
+
+log = logging.getLogger("calango.server")
+PROJECT_NAME = "calango"
+LOG_BYTES = 1_000_000
+GRACE_S = 10
+
+
+def serve(
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    background: bool = False,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; returns after everything that was accepted is stored.
+
+    `on_ready` gets the base URL once requests are answered. In the background another port is taken when
+    the wanted one is occupied, and the server ends itself after `settings.server_idle_s` without a request.
+    Raises LocalServerError, StoreError or HomeError when it can't start.
+    """
+    home = local.prepare_home(settings.home)
+    keys = local.keys(home)
+    address = host or settings.host
+    listener = _listen(address, settings.port if port is None else port, fall_back=background)
+    try:
+        store = Store.open(home / local.DATABASE)
+    except BaseException:
+        listener.close()
+        raise
+    try:
+        with contextlib.closing(listener):
+            context = _context(store, keys, address)
+            base_url = _base_url(address, listener.getsockname()[1])
+            server = Server(context, settings.server_idle_s if background else 0)
+
+            def ready() -> None:
+                local.announce(home, base_url=base_url, instance_id=context.instance_id, version=__version__)
+                log.info("listening on %s", base_url)
+                if on_ready is not None:
+                    on_ready(base_url)
+
+            server.on_ready = ready
+            server.run(sockets=[listener])
+    finally:
+        store.close()
+        local.withdraw(home)
+
+
+def _context(store: Store, keys: local.Keys, address: str) -> Context:
+    project = {"project_id": keys.project_id, "name": PROJECT_NAME, "public_key": keys.public_key}
+    hashed = secret_hash(keys.secret_key)
+    store.write(lambda db: put_project(db, **project, secret_sha256=hashed)).result()
+    with store.read() as db:
+        keyring = Keyring.load(db)
+    return Context(
+        store=store,
+        keyring=keyring,
+        instance_id=uuid4().hex,
+        version=__version__,
+        hosts=frozenset({address.lower()}),
+        loopback=_is_loopback(address),
+    )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address.lower() == "localhost"
+
+
+def _listen(address: str, port: int, *, fall_back: bool) -> socket.socket:
+    try:
+        return _bound(address, port)
+    except OSError as error:
+        if not fall_back or port == 0:
+            raise LocalServerError(
+                f"Can't listen on {address}:{port} ({error.strerror}).",
+                "Choose another port with CALANGO_PORT or --port; 0 takes any free one.",
+            ) from error
+    try:
+        listener = _bound(address, 0)
+    except OSError as error:
+        raise LocalServerError(f"Can't listen on {address} ({error.strerror}).", "Check CALANGO_HOST.") from error
+    log.warning("port %d is in use; took %d", port, listener.getsockname()[1])
+    return listener
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    """Listening from here on, so that nobody else gets the port in between."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(512)
+        listener.set_inheritable(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _base_url(address: str, port: int) -> str:
+    """An address to call: one to listen on everywhere is called as this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address, f"[{address}]" if ":" in address else address)  # noqa: S104
+    return f"http://{name}:{port}"
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with an idle end, and signals that end it without killing the process before it has closed its store."""
+
+    def __init__(self, context: Context, idle_s: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                create_app(context),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+        self.context = context
+        self.idle_s = idle_s
+        self.on_ready: Callable[[], None] = lambda: None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.on_ready()
+            if self.idle_s > 0:
+                self._watcher = asyncio.create_task(self._end_when_idle())
+
+    async def _end_when_idle(self) -> None:
+        while not self.should_exit:
+            quiet_s = 0.0 if self.context.active else time.monotonic() - self.context.last_request
+            if quiet_s >= self.idle_s:
+                log.info("no request for %.0f s: ending", quiet_s)
+                self.should_exit = True
+                return
+            await asyncio.sleep(max(0.05, self.idle_s - quiet_s))
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def end(_signal: int, _frame: FrameType | None) -> None:
+            self.should_exit = True
+
+        before = {name: signal.signal(name, end) for name in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+
+def background_main() -> int:
+    """The child that `calango.local` started: reports how the start went, then serves."""
+    report = local.StartReport.from_environment()
+    try:
+        settings = Settings.load()
+        _log_to(local.prepare_home(settings.home) / local.LOG)
+        serve(settings, background=True, on_ready=lambda _url: report.ready())
+    except CalangoError as error:
+        log.error("%s", error)
+        report.failed(error)
+        return error.exit_code
+    except OSError as error:
+        report.failed(HomeError(f"The server could not start ({error.strerror}).", "Check CALANGO_HOME."))
+        return HomeError.exit_code
+    return 0
+
+
+def _log_to(path: Path) -> None:
+    """At most two files of LOG_BYTES, readable by their owner only."""
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
+    path.chmod(0o600)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -1,0 +1,120 @@
+"""Two pages for people: the recent traces, and one trace as a tree with a waterfall.
+
+No script runs in them. They are shown to this machine only, and only under a name of this machine, so that
+a page from elsewhere can't read them through a name that resolves here (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+from html import escape
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit
+
+import duckdb
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from calango.server.errors import ApiError
+from calango.server.http import Context, context_of, reading
+from calango.server.routes.traces import find_trace, traces_by_id
+from calango.server.times import iso_ms
+from calango.server.trace_page import STYLE, duration, money, trace_html
+from calango.store import query
+from calango.store.derive import Trace
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "cache-control": "no-store",
+}
+LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+RECENT = 50
+
+
+def check_visitor(request: Request, context: Context) -> None:
+    """ApiError 403 unless the visitor is at this machine and used one of its own names."""
+    client = request.client.host if request.client else ""
+    try:
+        local = ip_address(client.partition("%")[0]).is_loopback
+    except ValueError:
+        local = False
+    name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    if not local or not context.loopback:
+        raise ApiError(403, "The pages are shown only on the machine on which the server runs.")
+    if name not in LOCAL_NAMES | context.hosts:
+        raise ApiError(403, "The pages are shown only under 127.0.0.1 or localhost.")
+
+
+async def home(request: Request) -> Response:
+    def read(db: duckdb.DuckDBPyConnection) -> list[Trace]:
+        found = db.execute("SELECT id FROM projects ORDER BY created_ns").fetchall()
+        shown: list[Trace] = []
+        for (project_id,) in found:
+            ids, _ = query.trace_ids(db, project_id, query.TraceFilter(), limit=RECENT)
+            shown.extend(traces_by_id(db, project_id, ids, io=False).values())
+        return shown
+
+    rows = "".join(_row(trace) for trace in await reading(request, read))
+    body = (
+        "<h1>Calango</h1><p>This is the local trace server: it speaks Langfuse's API and keeps everything"
+        f" in one file on this machine (version {escape(context_of(request).version)}).</p>"
+    )
+    if rows:
+        body += (
+            "<table><thead><tr><th>Time (UTC)</th><th>Trace</th><th>User</th><th>Session</th>"
+            f"<th>Duration</th><th>Cost</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
+    else:
+        body += "<p>No traces yet. Run a turn, and it appears here.</p>"
+    return _page("Calango", body)
+
+
+def _row(trace: Trace) -> str:
+    link = f"/project/{quote(trace.project_id, safe='')}/traces/{quote(trace.id, safe='')}"
+    failed = any(row.level == "ERROR" for row in trace.observations)
+    cells = (
+        escape(iso_ms(trace.timestamp_ns)),
+        f'<a href="{escape(link)}">{escape(trace.name or trace.id)}</a>',
+        escape(trace.user_id or ""),
+        escape(trace.session_id or ""),
+        escape(duration(trace.duration_ms)),
+        escape(money(trace.total_cost)),
+    )
+    return f"<tr{' class=error' if failed else ''}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+async def trace(request: Request) -> Response:
+    project_id, trace_id = request.path_params["project_id"], request.path_params["trace_id"]
+
+    def read(db: duckdb.DuckDBPyConnection) -> str | None:
+        found = find_trace(db, project_id, trace_id)
+        if found is None:
+            return None
+        return trace_html(found, query.scores(db, query.of_project(project_id).equal("trace_id", trace_id)))
+
+    body = await reading(request, read)
+    if body is None:
+        return _page("Not found", '<p><a href="/">All traces</a></p><h1>No such trace</h1>', 404)
+    return _page("Trace", body)
+
+
+async def style(_request: Request) -> Response:
+    return PlainTextResponse(STYLE, media_type="text/css", headers=HEADERS)
+
+
+def _page(title: str, body: str, status: int = 200) -> Response:
+    html = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(title)}</title><link rel="stylesheet" href="/style.css"></head><body>{body}</body></html>'
+    )
+    return HTMLResponse(html, status, headers=HEADERS)
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/", home),
+    Route("/style.css", style),
+    Route("/project/{project_id}/traces/{trace_id:path}", trace),
+]

@@ -1,0 +1,41 @@
+"""`POST /api/public/ingestion`: the legacy batch. 207 with a verdict per event."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import duckdb
+from starlette.requests import Request
+
+from calango.server.errors import ApiError, invalid, problem
+from calango.server.http import Json, object_of, project_of, writing
+from calango.server.legacy import Batch, add_event, refusal
+from calango.server.shapes import as_dict, as_list
+from calango.store.write import patch_observations, patch_traces, put_scores
+
+
+async def ingest(request: Request) -> Json:
+    events = as_list((await object_of(request)).get("batch"))
+    if events is None:
+        raise invalid(problem(["batch"], "Invalid input: expected array", "invalid_type", expected="array"))
+    batch, now_ns, project_id = Batch(), time.time_ns(), project_of(request)
+    successes: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    for item in events:
+        event = as_dict(item) or {}
+        event_id = str(event.get("id", ""))
+        try:
+            add_event(batch, event, project_id, now_ns)
+        except ApiError as error:
+            errors.append(refusal(event_id, error))
+        else:
+            successes.append({"id": event_id, "status": 201})
+
+    def write(db: duckdb.DuckDBPyConnection) -> None:
+        patch_traces(db, batch.traces)
+        patch_observations(db, batch.observations)
+        put_scores(db, batch.scores)
+
+    await writing(request, write)
+    return Json({"successes": successes, "errors": errors}, 207)

@@ -1,0 +1,32 @@
+"""`POST /api/public/otel/v1/traces`: OTLP over HTTP, answered after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calango.server import otlp
+from calango.server.http import body_of, context_of, project_of
+from calango.server.mapping import Decoded, observations_of
+
+V4 = 4  # the protocol version from which on a writer is visible in the v2 endpoints at once
+
+
+async def export_traces(request: Request) -> Response:
+    kind = otlp.media_type(request.headers.get("content-type", ""))
+    body = await body_of(request)
+    version = request.headers.get("x-langfuse-ingestion-version", "")
+    direct = version.isdecimal() and int(version) >= V4
+    project_id = project_of(request)
+
+    def decode() -> Decoded:
+        return observations_of(otlp.decode(body, kind), project_id, now_ns=time.time_ns(), direct=direct)
+
+    decoded = await run_in_threadpool(decode)
+    if decoded.rows:
+        await asyncio.wrap_future(context_of(request).store.insert(decoded.rows))
+    return Response(otlp.encode_answer(decoded.rejected, decoded.message, kind), media_type=kind)

@@ -1,0 +1,107 @@
+"""The schema, as numbered steps. A step that was published is never edited: write the next one.
+
+Each step runs in one transaction together with its own record in `schema_migrations`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import duckdb
+
+from calango.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    number: int
+    name: str
+    sql: str
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        1,
+        "projects, observations, traces and scores",
+        """
+        CREATE TABLE projects (id VARCHAR NOT NULL, name VARCHAR NOT NULL, created_ns BIGINT NOT NULL);
+        CREATE TABLE api_keys (
+            public_key VARCHAR NOT NULL, secret_sha256 VARCHAR NOT NULL, project_id VARCHAR NOT NULL,
+            created_ns BIGINT NOT NULL
+        );
+        CREATE TABLE observations (
+            project_id VARCHAR NOT NULL, trace_id VARCHAR NOT NULL, id VARCHAR NOT NULL, start_ns BIGINT NOT NULL,
+            type VARCHAR NOT NULL, name VARCHAR NOT NULL, parent_id VARCHAR, end_ns BIGINT,
+            completion_start_ns BIGINT, level VARCHAR NOT NULL, status_message VARCHAR,
+            environment VARCHAR NOT NULL, version VARCHAR, release VARCHAR, trace_name VARCHAR, user_id VARCHAR,
+            session_id VARCHAR, tags VARCHAR[], is_root BOOLEAN NOT NULL, public BOOLEAN NOT NULL,
+            direct BOOLEAN NOT NULL, model VARCHAR, model_id VARCHAR, tier_id VARCHAR, tier_name VARCHAR,
+            model_parameters_json VARCHAR, usage_json VARCHAR, cost_json VARCHAR, input_tokens BIGINT,
+            output_tokens BIGINT, total_tokens BIGINT, input_cost DECIMAL(24, 12), output_cost DECIMAL(24, 12),
+            total_cost DECIMAL(24, 12), prompt_name VARCHAR, prompt_version BIGINT, experiment_id VARCHAR,
+            experiment_name VARCHAR, experiment_dataset_id VARCHAR, experiment_item_id VARCHAR,
+            experiment_json VARCHAR, input VARCHAR, output VARCHAR, trace_input VARCHAR, trace_output VARCHAR,
+            metadata_json VARCHAR, trace_metadata_json VARCHAR, attributes_json VARCHAR, source_json VARCHAR,
+            created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE traces (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, timestamp_ns BIGINT NOT NULL, name VARCHAR,
+            environment VARCHAR, user_id VARCHAR, session_id VARCHAR, release VARCHAR, version VARCHAR,
+            tags VARCHAR[], public BOOLEAN, input VARCHAR, output VARCHAR, metadata_json VARCHAR,
+            created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE scores (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, name VARCHAR NOT NULL, timestamp_ns BIGINT NOT NULL,
+            data_type VARCHAR NOT NULL, value DOUBLE, string_value VARCHAR, trace_id VARCHAR,
+            observation_id VARCHAR, session_id VARCHAR, dataset_run_id VARCHAR, environment VARCHAR NOT NULL,
+            source VARCHAR NOT NULL, comment VARCHAR, metadata_json VARCHAR, config_id VARCHAR, queue_id VARCHAR,
+            author_user_id VARCHAR, writes BIGINT NOT NULL, created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        """,
+    ),
+)
+LATEST = MIGRATIONS[-1].number
+
+
+def version(db: duckdb.DuckDBPyConnection) -> int:
+    """The number of the last step that `db` went through; 0 for an empty file."""
+    found = db.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'schema_migrations'"
+    ).fetchone()
+    if not found or not found[0]:
+        return 0
+    row = db.execute("SELECT coalesce(max(number), 0) FROM schema_migrations").fetchone()
+    return int(row[0]) if row else 0
+
+
+def migrate(db: duckdb.DuckDBPyConnection, steps: tuple[Migration, ...] = MIGRATIONS) -> int:
+    """Bring `db` to the last of `steps` and return its number.
+
+    Raises StoreError when the file is already further: an older Calango would lose what a newer one wrote.
+    """
+    current, latest = version(db), steps[-1].number
+    if current > latest:
+        raise StoreError(
+            f"The database has schema {current}; this version of Calango knows {latest}.",
+            "Use the newer Calango that wrote it, or another CALANGO_HOME. Nothing was changed.",
+        )
+    for step in steps:
+        if step.number > current:
+            _apply(db, step)
+    return latest
+
+
+def _apply(db: duckdb.DuckDBPyConnection, step: Migration) -> None:
+    db.execute("BEGIN")
+    try:
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations"
+            " (number BIGINT NOT NULL, name VARCHAR NOT NULL, applied_ns BIGINT NOT NULL)"
+        )
+        db.execute(step.sql)
+        db.execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", [step.number, step.name, time.time_ns()])
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise

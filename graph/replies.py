@@ -117,7 +117,8 @@ def _neutral(expression: str, language: Language) -> str:
 
 
 def _pretty(symbols: str) -> str:
-    return re.sub(r"(?<=\() | (?=\))|(?<=sqrt) (?=\()|(?<=raiz) (?=\()", "", symbols).replace(" ** ", "^")
+    symbols = re.sub(r"(?<![a-z0-9] )\( ([\d.]+) \)", r"\1", symbols)  # (5) * (3), but not sqrt(5)
+    return re.sub(r"(?<=\() | (?=\))|(?<=[a-z0-9]) (?=\()", "", symbols).replace(" ** ", "^")
 
 
 def _local(number: str, language: Language) -> str:

@@ -50,6 +50,7 @@ _WORDS: Final = tuple(
     for pattern, symbol in (
         (r"\braiz(?: quadrada)?(?: d[eo]s?)?\b|\bsquare root(?: of)?\b", " sqrt "),
         (r"\belevad[oa] a\b|\b(?:raised )?to the power of\b", "^"),
+        (r"\b(?:o )?quadrado d[eo] (\d[\d.,]*)|\b(?:the )?square of (\d[\d.,]*)", r"(\1\2)^2"),
         (r"\bao quadrado\b|\bsquared\b", "^2"),
         (r"\bao cubo\b|\bcubed\b", "^3"),
         (r"\bmultiplicad[oa] por\b|\bmultiplied by\b|\bvezes\b|\btimes\b", "*"),

@@ -18,10 +18,11 @@ _EMPTY: dict[Language, str] = {
     "pt": """
 sabe saber como funciona funcionam faco fazer posso pode ter uso usar usa quero sobre explique explica fale diga mostre
 ha existe serve onde quando qual quais quem porque tudo algo muito bem ser sao meu minha me por favor voce
+ola oi bom dia tarde noite
 """,
     "en": """
 know how work works do does can could use using want about explain tell show have has get there what where when which
-who why would please me my you your something everything
+who why would please me my you your something everything hello hi hey
 """,
 }
 

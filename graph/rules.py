@@ -16,8 +16,9 @@ from .tools import zones
 MAX_CHARS = 2000  # what is looked at of one message
 
 _GREETING = re.compile(
-    r"(?:oi+|ola|opa|e ai|alo|bom dia|boa tarde|boa noite|hi|hey|hello|good (?:morning|afternoon|evening)|"
-    r"ajuda|help|tudo bem|como vai|how are you)\b"
+    r"(?:(?:me |pode me |preciso de |can you |i need )?(?:ajud\w+|help)(?: me)?$|"
+    r"oi+|ola|opa|e ai|alo|bom dia|boa tarde|boa noite|hi|hey|hello|good (?:morning|afternoon|evening)|"
+    r"tudo bem|como vai|how are you)\b"
 )
 _WELFARE = re.compile(r"\b(?:tudo bem|tudo bom|como vai|how are you|how is it going)\b")
 _THANKS = re.compile(r"(?:muito |many )?(?:obrigad[oa]|valeu|brigad[oa]|thanks?|thank you|thx|agradeco)\b")
@@ -61,7 +62,8 @@ _PREVIOUS = re.compile(
     r"(?:ultimo |last |previous )?(?:valor|resultado|numero|total|value|result|number|answer)|that|it|this)\b"
 )
 _LEAD = re.compile(
-    r"(?:e|and|ok|entao|so|agora|now|por favor|please|pode|poderia|can|could|you|voce|me|dizer|tell|diga|se|about|"
+    r"(?:e|eu|for|fosse|and|ok|entao|so|agora|now|por favor|please|pode|poderia|can|could|"
+    r"you|voce|me|dizer|tell|diga|se|about|"
     r"quanto (?:e|da|fica|seria|sao|vale)|quanto|qual|quais|what(?: is|'s|s| are| would)?|how much(?: is| are| would)?|"
     r"(?:o |the )?(?:resultado|valor|result|value) (?:de|of)|calcul\w+|comput\w+|resolv\w+|solve|faca|faz|a conta|"
     r"conta|"
@@ -79,6 +81,16 @@ _CONTINUES = re.compile(
 _NEEDS_OPERAND = re.compile(
     r".*(?:dobro|double|twice|triplo|triple|metade|half|raiz(?: quadrada)?|square root)(?: d[eo]| of)?"
 )
+_MORE = re.compile(r"(?:soma|some|somar|adicione|add) (\d[\d.,]*)")
+_NUMBERS: Final = {
+    word: str(number)
+    for names in (
+        "zero um dois tres quatro cinco seis sete oito nove dez onze doze",
+        "zero one two three four five six seven eight nine ten eleven twelve",
+    )
+    for number, word in enumerate(names.split())
+} | {"cem": "100", "mil": "1000"}
+_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(_NUMBERS)})\b")
 _ORDERS: Final = tuple(
     (re.compile(pattern), formula)
     for pattern, formula in (
@@ -171,7 +183,7 @@ def find_calculation(text: str, previous: str | None, language: Language) -> str
 
     `previous` is the last result of the conversation: “e o dobro disso?” and “and divided by 2?” go on from it.
     """
-    words = plain(text).strip()
+    words = _NUMBER_WORD.sub(lambda word: _NUMBERS[word[0]], plain(text).strip())
     if previous is not None and language == "pt":
         previous = previous.replace(".", ",")  # as a person would write it in the same sentence
     whole = _without_fillers(words)
@@ -202,6 +214,8 @@ def _continued(words: str, previous: str) -> list[str]:
         candidates.append(_PREVIOUS.sub(lambda match: f"de {operand}" if match[0][0] == "d" else operand, words))
     if _CONTINUES.match(words) and not (words[0] in "+-" and is_calculation(words)):
         candidates.append(f"{operand} {words}")
+    if more := _MORE.fullmatch(words):
+        candidates.append(f"{operand} + {more[1]}")
     if _NEEDS_OPERAND.fullmatch(words):
         candidates.append(f"{words} {operand}")
     return candidates

@@ -29,6 +29,7 @@ Start = Callable[..., Talk]
         (["quanto é 17*23?", "e o dobro disso?", "e dividido por 4?"], ["391", "2 * 391 = 782", "782 / 4 = 195,5"]),
         (["what is 17 x 23?", "and twice that?", "and divided by 4?"], ["391", "782", "782 / 4 = 195.5"]),
         (["calcule 10/4", "e mais 1?", "15% disso"], ["2,5", "2,5 + 1 = 3,5", "0,525"]),
+        (["três vezes 4", "soma 10", "e se for o triplo?"], ["12", "12 + 10 = 22", "3 * 22 = 66"]),
         (["what is 9 minus 4?", "multiply that by 3", "what was the result?"], ["5", "5 * 3 = 15", "15"]),
     ],
 )
@@ -50,6 +51,11 @@ def test_it_remembers_what_was_asked_and_who_asked(talk: Start) -> None:
 @pytest.mark.parametrize(
     ("text", "locale", "part"),
     [
+        ("Olá! O que é o Calango?", "pt_BR", "executa um agente LangGraph"),
+        ("onde ficam os meus dados?", "pt_BR", "servidor local"),
+        ("me ajuda", "pt_BR", "Faço contas"),
+        ("quanto é dois mais dois?", "pt_BR", "2 + 2 = 4"),
+        ("what is the square of 12?", "en", "12^2 = 144"),
         ("oi", "en", "agente offline do Calango"),
         ("hello", "pt_BR", "Calango's offline agent"),
         ("obrigado!", "en", "De nada"),

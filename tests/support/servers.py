@@ -1,0 +1,45 @@
+"""A real local server for a test: a process of its own, on a free port, in a home of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from calango import local
+from calango.local import LocalServer
+from calango.settings import Settings
+
+T = TypeVar("T")
+
+
+def settings_for(home: Path, **values: Any) -> Settings:
+    """Settings of a home, without the environment's. Port 0: any free one. It ends itself if a test forgets it."""
+    return Settings(home=home, **{"port": 0, "server_idle_s": 300, **values})
+
+
+@contextmanager
+def running_server(home: Path, **values: Any) -> Generator[LocalServer]:
+    """Start the server of `home` and end it afterwards."""
+    server = local.ensure(settings_for(home, **values))
+    try:
+        yield server
+    finally:
+        local.stop(home)
+
+
+def client_of(server: LocalServer, **options: Any) -> httpx.Client:
+    """Plain HTTP with the server's keys."""
+    return httpx.Client(base_url=server.base_url, auth=(server.public_key, server.secret_key), timeout=30, **options)
+
+
+def eventually(look: Callable[[], T], *, within_s: float = 10) -> T:
+    """What `look` returns as soon as it is true; the last answer when it never was."""
+    deadline = time.monotonic() + within_s
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found

@@ -1,0 +1,71 @@
+import dataclasses
+from collections.abc import Generator
+
+import duckdb
+import pytest
+
+from calango.errors import StoreError
+from calango.store import migrations
+from calango.store.migrations import MIGRATIONS, Migration
+from calango.store.rows import ObservationRow, ScoreRow, TraceRow
+
+
+@pytest.fixture
+def db() -> Generator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect()
+    yield connection
+    connection.close()
+
+
+def test_an_empty_file_gets_every_step_with_its_record(db: duckdb.DuckDBPyConnection):
+    migrations.migrate(db)
+
+    recorded = db.execute("SELECT number, name FROM schema_migrations ORDER BY number").fetchall()
+    assert recorded == [(step.number, step.name) for step in MIGRATIONS]
+
+
+def test_migrating_again_changes_nothing(db: duckdb.DuckDBPyConnection):
+    migrations.migrate(db)
+
+    assert migrations.migrate(db) == MIGRATIONS[-1].number
+    assert db.execute("SELECT count(*) FROM schema_migrations").fetchone() == (len(MIGRATIONS),)
+
+
+def test_an_old_file_keeps_its_rows_through_later_steps(db: duckdb.DuckDBPyConnection):
+    migrations.migrate(db, MIGRATIONS[:1])
+    db.execute("INSERT INTO projects VALUES ('p', 'kept', 1)")
+
+    migrations.migrate(db)
+
+    assert db.execute("SELECT name FROM projects").fetchall() == [("kept",)]
+
+
+def test_a_step_that_fails_leaves_neither_tables_nor_a_record(db: duckdb.DuckDBPyConnection):
+    broken = Migration(MIGRATIONS[-1].number + 1, "broken", "CREATE TABLE half (a INTEGER); SELECT * FROM nowhere")
+    with pytest.raises(duckdb.Error):
+        migrations.migrate(db, (*MIGRATIONS, broken))
+
+    assert migrations.version(db) == MIGRATIONS[-1].number
+    assert not db.execute("SELECT 1 FROM information_schema.tables WHERE table_name = 'half'").fetchall()
+
+
+def test_a_file_of_a_newer_version_is_refused(db: duckdb.DuckDBPyConnection):
+    newer = Migration(MIGRATIONS[-1].number + 1, "from the future", "CREATE TABLE future (a INTEGER)")
+    migrations.migrate(db, (*MIGRATIONS, newer))
+
+    with pytest.raises(StoreError, match=f"schema {newer.number}"):
+        migrations.migrate(db)
+
+
+def test_steps_are_numbered_without_gaps():
+    assert [step.number for step in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"), [("observations", ObservationRow), ("traces", TraceRow), ("scores", ScoreRow)]
+)
+def test_a_row_has_the_columns_of_its_table(db: duckdb.DuckDBPyConnection, table: str, kind: type):
+    migrations.migrate(db)
+
+    columns = db.execute(f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'").fetchall()
+    assert {name for (name,) in columns} == {field.name for field in dataclasses.fields(kind)}

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from langchain_ollama import ChatOllama
@@ -133,7 +134,7 @@ def test_tool_calls_and_structured_output_come_over_the_wire() -> None:
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_broken_answer_ends_with_what_happened(reply: Reply, message: str, asynchronous: bool) -> None:
     with OllamaServer([reply]) as ollama:
-        models = models_of(ollama, timeout_s=0.2)
+        models = models_of(ollama, timeout_s=0.2 if reply.fault == "silence" else 10.0)
 
         async def ask() -> None:
             await models.get("response").ainvoke("hi")
@@ -174,6 +175,24 @@ def test_a_provider_whose_package_is_missing_names_the_extra(provider: str, monk
     with pytest.raises(ModelUnavailable) as caught:
         Models(f"{provider}:some-model").get("response")
     assert caught.value.hint == f'Run `pip install "calango[{provider}]"`.'
+
+
+def test_a_cloud_model_is_built_by_langchain_and_a_missing_key_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str, float]] = []
+
+    def init_chat_model(name: str, *, model_provider: str, timeout: float) -> OfflineChatModel:
+        if name == "keyless":
+            raise KeyError("api_key")
+        asked.append((name, model_provider, timeout))
+        return OfflineChatModel()
+
+    monkeypatch.setattr("graph.models.find_spec", lambda _: object())
+    monkeypatch.setattr("graph.models.import_module", lambda _: SimpleNamespace(init_chat_model=init_chat_model))
+    Models("google:gemini", timeout_s=33.0).get("response")
+    assert asked == [("gemini", "google_genai", 33.0)]
+    with pytest.raises(ModelUnavailable, match="can't be set up") as caught:
+        Models("google:keyless").get("response")
+    assert "GOOGLE_API_KEY" in caught.value.hint
 
 
 @pytest.mark.parametrize("spec", ["llama3.1:8b", "llama3", "azure:gpt"])

@@ -180,7 +180,7 @@ def test_an_async_stream_can_be_cancelled_between_two_pieces() -> None:
 _TOOLS: list[dict[str, Any]] = [{"function": {"name": tool.name}} for tool in builtin_tools()]
 
 
-@settings(max_examples=150, deadline=3000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=5000, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=3))
 def test_any_conversation_gets_tool_calls_or_an_answer(texts: list[str]) -> None:
     reply = respond([HumanMessage(text) for text in texts], _TOOLS)

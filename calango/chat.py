@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,18 +9,18 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from calango import ids, models
 from calango.engine import CalangoEngine
-from calango.errors import BackendUnreachable, CalangoError, InputError, NotFound
+from calango.errors import InputError
 from calango.loader import LoadedGraph, bundled_attr, load_graph
+from calango.rating import Ratings, open_reader
 from calango.reader import LangfuseReader
 from calango.records import Done, Event, Message, Request, Session, Status, TurnResult
 from calango.settings import Settings
-from calango.tracing import STARS, THUMBS, Receipt, Tracing, Vote, connect, feedback
+from calango.tracing import THUMBS, Receipt, Tracing, Vote, connect
 from calango.tracing.encoding import messages_in, text_of
 from calango.turn import MARK, NO_ANSWER
 from calango.usage_tool import usage_tool
 
 _TAGS = ("calango",)
-_RECENT = 10_000
 
 
 class ChatService:
@@ -36,7 +35,7 @@ class ChatService:
         self.model = models.choose(self.settings)
         self.graph = graph or load_graph(self.settings.graph, self._graph_arguments())
         self.engine = CalangoEngine(self.graph, self.settings, tracing=self.tracing)
-        self._recent: deque[str] = deque(maxlen=_RECENT)
+        self.ratings = Ratings(self.settings, self.tracing)
 
     def __enter__(self) -> ChatService:
         return self
@@ -84,63 +83,23 @@ class ChatService:
         user = ids.check_id("user_id", self.settings.user if user_id is None else user_id)
         return self.engine.sessions(user, limit)
 
-    # feedback
+    # feedback and reading back
 
-    def submit_feedback(
-        self,
-        trace_id: str,
-        *,
-        thumbs: bool | None = None,
-        stars: int | None = None,
-        comment: str | None = None,
-        user_id: str | None = None,
-    ) -> Receipt:
-        """Rate an answer: `thumbs` or `stars` (1 to 5). Given again, it replaces the user's earlier vote.
-
-        On disk when this returns. InputError for bad values and malformed trace ids; NotFound for a trace that
-        neither this machine nor the backend knows; when the backend can't be asked, the vote is accepted.
-        """
-        return feedback.vote(
-            self._tracing_for(trace_id),
-            trace_id,
-            thumbs=thumbs,
-            stars=stars,
-            comment=comment,
-            user_id=user_id or self.settings.user,
-        )
+    def submit_feedback(self, trace_id: str, **vote: Any) -> Receipt:
+        """Rate an answer: see `Ratings.submit` for what can be passed and what is raised."""
+        return self.ratings.submit(trace_id, **vote)
 
     def withdraw_feedback(self, trace_id: str, name: str = THUMBS, *, user_id: str | None = None) -> Receipt:
         """Take a vote back: `user-feedback` (thumbs) or `user-rating` (stars)."""
-        if name not in {THUMBS, STARS}:
-            raise InputError(f"There is no vote named {name!r}.", f"It is {THUMBS} or {STARS}.")
-        return feedback.withdraw(self._tracing_for(trace_id), trace_id, name, user_id=user_id or self.settings.user)
+        return self.ratings.withdraw(trace_id, name, user_id=user_id)
 
     def votes(self, trace_ids: Sequence[str], *, user_id: str | None = None) -> dict[str, dict[str, Vote]]:
-        """The user's votes on these answers: trace id -> vote name -> vote. Votes given elsewhere are asked for."""
-        if self.tracing is None or not trace_ids:
-            return {}
-        user = user_id or self.settings.user
-        mine = {ids.score_id(trace, name, user): trace for trace in trace_ids for name in (THUMBS, STARS)}
-        known = [vote for vote in self.tracing.outbox.votes(list(trace_ids)) if vote.score_id in mine]
-        here = {vote.score_id for vote in known}
-        if self.settings.mode == "remote" and not here:
-            known += self._votes_elsewhere(user, mine)
-        found: dict[str, dict[str, Vote]] = {}
-        for vote in known:
-            if vote.state != "withdrawn":
-                found.setdefault(vote.trace_id, {})[vote.name] = vote
-        return found
-
-    # reading back
+        """The user's votes on these answers: trace id -> vote name -> vote."""
+        return self.ratings.votes(trace_ids, user_id=user_id)
 
     def reader(self) -> LangfuseReader:
         """A reader of the backend that this service traces to; close it. BackendUnreachable when tracing is off."""
-        if self.tracing is None:
-            raise BackendUnreachable("Tracing is off, so there is nothing to read.", "Remove LANGFUSE_ENABLED=false.")
-        address = self.tracing.destination.address()
-        return LangfuseReader(
-            address.base_url, address.public_key, address.secret_key, timeout_s=float(self.settings.timeout_s)
-        )
+        return open_reader(self.settings, self.tracing)
 
     def available_models(self) -> list[str]:
         return list(dict.fromkeys([self.model.spec, *models.available(self.settings)]))
@@ -181,36 +140,8 @@ class ChatService:
         return self.engine.request(text, session_id=session_id, **options)
 
     def _noted(self, request: Request) -> Request:
-        self._recent.append(ids.trace_id_for(request.session_id, request.message_id))
+        self.ratings.note(ids.trace_id_for(request.session_id, request.message_id))
         return request
-
-    def _tracing_for(self, trace_id: str) -> Tracing:
-        """Tracing, once it is known that there is such a trace to rate."""
-        if self.tracing is None:
-            raise InputError("Feedback is disabled because tracing is off.", "Remove LANGFUSE_TRACING_ENABLED=false.")
-        ids.check_trace_id(trace_id)
-        if trace_id in self._recent or self.tracing.outbox.knows_trace(trace_id):
-            return self.tracing
-        try:
-            with self.reader() as reader:
-                exists = reader.has_trace(trace_id)
-        except CalangoError:
-            return self.tracing
-        if not exists:
-            raise NotFound(f"There is no trace {trace_id}.", "Copy the id that was printed after the answer.")
-        return self.tracing
-
-    def _votes_elsewhere(self, user_id: str, mine: Mapping[str, str]) -> list[Vote]:
-        try:
-            with self.reader() as reader:
-                scores = reader.user_scores(user_id, (THUMBS, STARS))
-        except CalangoError:
-            return []
-        return [
-            Vote(s.id, mine[s.id], s.name, s.value, s.comment, "sent", None, s.timestamp_ns or 0)
-            for s in scores
-            if s.id in mine
-        ]
 
 
 def conversation(messages: Sequence[BaseMessage], session_id: str, is_traced: bool) -> list[Message]:

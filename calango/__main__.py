@@ -1,0 +1,3 @@
+from calango.cli import main
+
+main()

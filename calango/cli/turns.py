@@ -1,0 +1,205 @@
+"""`ask` and `chat`: talk to the agent."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from calango.cli import output
+from calango.errors import CalangoError, InputError
+from calango.records import Done, Event, Token, ToolCall, ToolResult, TurnResult
+from calango.settings import Settings
+
+if TYPE_CHECKING:
+    from calango.chat import ChatService
+
+_START_S = 20.0
+_EXITS = {"ok": 0, "interrupted": 0, "cancelled": 130, "error": 1}
+_CHAT_HELP = """/feedback 5 text   rate the last answer with 1 to 5 stars, and say why
+/up [text]         thumbs up for the last answer
+/down [text]       thumbs down
+/undo              take the last answer's votes back
+/new               begin a new conversation
+/trace             show the trace of the last answer
+/help              this list
+exit               leave (also Ctrl-D)
+Ctrl-C stops an answer; what was said so far is kept."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(ask)
+    app.command()(chat)
+
+
+def ask(
+    text: str = typer.Argument(help="The message; `-` reads it from standard input."),
+    session: str | None = typer.Option(None, "--session", "-s", help="Conversation to go on with; new if left out."),
+    user: str | None = typer.Option(None, "--user", "-u", help="User id; CALANGO_USER if left out."),
+    tag: list[str] | None = typer.Option(None, "--tag", "-t", help="Tag of the trace; may be repeated."),
+    model: str | None = typer.Option(None, "--model", "-m", help="Model as provider:name, e.g. ollama:llama3.1:8b."),
+    json: bool = typer.Option(False, "--json", help="Print the result as JSON: the fields of TurnResult."),
+) -> None:
+    """Ask one question and print the answer.
+
+    Examples:
+
+        calango ask "quanto é 17*23?"
+
+        calango ask "e o dobro?" --session my-talk --user ana --tag test
+
+        calango ask --json "what time is it in Tokyo?" | jq .trace_id
+    """
+    message = sys.stdin.read() if text == "-" else text
+    with _service(quiet=json) as service:
+        events = service.stream_message(message, session_id=session, user_id=user, tags=tag or (), model=model)
+        if json:
+            result = _quiet(events)
+            output.print_json(_complete(service, result))
+        else:
+            result = show(service, events)
+    raise typer.Exit(_EXITS[result.status])
+
+
+def chat(
+    session: str | None = typer.Option(None, "--session", "-s", help="Conversation to go on with."),
+    user: str | None = typer.Option(None, "--user", "-u", help="User id; CALANGO_USER if left out."),
+    tag: list[str] | None = typer.Option(None, "--tag", "-t", help="Tag of the traces; may be repeated."),
+    model: str | None = typer.Option(None, "--model", "-m", help="Model as provider:name."),
+) -> None:
+    """Hold a conversation in the terminal, with votes. `/help` inside lists what can be typed.
+
+    Example: `calango chat --user ana`
+    """
+    from calango.cli.conversation import Conversation
+
+    with _service() as service:
+        talk = Conversation(service, session, user, tuple(tag or ()), model)
+        output.note("Type a message; /help lists commands, exit leaves.")
+        while (line := _read()) is not None:
+            if line in {"exit", "quit", "/exit", "/quit"}:
+                break
+            if not line:
+                continue
+            try:
+                if line == "/help":
+                    output.say(_CHAT_HELP)
+                elif line.startswith("/"):
+                    talk.command(line)
+                else:
+                    talk.send(line)
+            except CalangoError as error:
+                output.complain(error.message, error.hint)
+
+
+def _read() -> str | None:
+    try:
+        return input("> " if sys.stdin.isatty() else "").strip()
+    except (EOFError, KeyboardInterrupt):
+        return None
+
+
+@contextlib.contextmanager
+def _service(*, quiet: bool = False) -> Generator[ChatService]:
+    """A chat service; in local mode the server starts beside the turn, and is waited for at the end."""
+    from calango.chat import ChatService
+
+    settings = Settings.load()
+    with ChatService(settings) as service:
+        if service.model.note and not quiet:
+            output.note(service.model.note)
+        starting = _start_server(service)
+        try:
+            yield service
+        finally:
+            if starting is not None:
+                starting.join(_START_S)
+
+
+def _start_server(service: ChatService) -> threading.Thread | None:
+    tracing = service.tracing
+    if tracing is None or service.settings.mode != "local":
+        return None
+
+    def start() -> None:
+        try:
+            tracing.destination.address()
+        except CalangoError as error:
+            output.complain(error.message, error.hint)
+
+    thread = threading.Thread(target=start, daemon=True)
+    thread.start()
+    return thread
+
+
+def _quiet(events: Iterator[Event]) -> TurnResult:
+    return [event.result for event in events if isinstance(event, Done)][-1]
+
+
+def _shown(events: Iterator[Event]) -> TurnResult:
+    """Print tokens as they come; in a pipe only the finished answer."""
+    result: TurnResult | None = None
+    live = output.is_terminal()
+    for event in events:
+        match event:
+            case Token(text=text) if live:
+                output.out.print(text, end="", markup=False)
+            case ToolCall(name=name, arguments=arguments) if live:
+                given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+                output.err.print(f"· {name}({given})", style="dim", markup=False)
+            case ToolResult(name=name, is_error=True, content=content):
+                output.err.print(f"· {name} failed: {content}", style="yellow", markup=False)
+            case Done():
+                result = event.result
+            case _:
+                pass
+    if result is None:
+        raise InputError("The turn ended without a result.")
+    if live:
+        output.out.print()
+    elif result.content:
+        output.out.print(result.content, markup=False)
+    return result
+
+
+def show(service: ChatService, events: Iterator[Event]) -> TurnResult:
+    """Print a turn as it happens, then what it took."""
+    result = _shown(events)
+    _footer(service, result)
+    return result
+
+
+def _complete(service: ChatService, result: TurnResult) -> dict[str, object]:
+    data = result.as_dict()
+    if data["trace_url"] is None:
+        data["trace_url"] = trace_url(service, result.trace_id)
+    return data
+
+
+def trace_url(service: ChatService, trace_id: str | None) -> str | None:
+    """The trace's page, asking where the backend is if need be."""
+    if service.tracing is None or trace_id is None:
+        return None
+    with contextlib.suppress(CalangoError):
+        service.tracing.destination.address()
+    return service.tracing.trace_url(trace_id)
+
+
+def _footer(service: ChatService, result: TurnResult) -> None:
+    if result.status == "error":
+        output.complain(result.error or "The turn failed.")
+    elif result.status == "interrupted":
+        output.note(f"The agent waits for your answer: calango ask … --session {result.session_id}")
+    parts = [result.model or "no model"]
+    if result.usage is not None:
+        parts.append(f"{result.usage.input}+{result.usage.output} tokens")
+    if result.cost_usd is not None:
+        parts.append(output.money(result.cost_usd))
+    parts += [output.duration(result.latency_ms), f"session {result.session_id}"]
+    output.note(" · ".join(parts))
+    if result.trace_id:
+        output.note(f"trace {result.trace_id}  {trace_url(service, result.trace_id) or ''}".rstrip())

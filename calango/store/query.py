@@ -13,9 +13,9 @@ import duckdb
 from calango.store.rows import ObservationRow, ScoreRow, TraceRow
 
 MS = 1_000_000
-PROPAGATION_NS = 2_000_000_000
+PROPAGATION_NS = 3_000_000_000
 """As in Langfuse, only what a v4 writer sent is in the v2 endpoints at once; other writers' spans follow.
-Langfuse takes minutes for that, this server two seconds."""
+Langfuse takes minutes for that, this server three seconds."""
 
 
 @dataclass(slots=True)

@@ -19,10 +19,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-import calango
+from calango import bundled
 from calango.errors import GraphError
 
-BUNDLED = "calango_default_graph"
 _FORMS = "Write it as module:attr or ./file.py:attr."
 
 AnyGraph = StateGraph[Any, Any, Any, Any] | CompiledStateGraph[Any, Any, Any, Any]
@@ -56,7 +55,7 @@ def load_graph(spec: str | None, arguments: Mapping[str, object] | None = None) 
     Raises GraphError that says what was looked for and what was found.
     """
     if spec is None:
-        module, attr, source = _import_bundled("build"), "make_graph", "bundled"
+        module, attr, source = bundled.module("graph", "build"), "make_graph", "bundled"
     else:
         place, attr = _split(spec)
         module = _import_file(place, spec) if _is_file(place) else _import_module(place)
@@ -71,21 +70,8 @@ def load_graph(spec: str | None, arguments: Mapping[str, object] | None = None) 
 
 def bundled_attr(path: str) -> Any:
     """Something of the graph package that comes with Calango: `models:Models`, `context:Context`, `tools:USAGE`."""
-    module, _, attr = path.partition(":")
-    return getattr(_import_bundled(module), attr)
-
-
-def _import_bundled(module: str) -> ModuleType:
-    """A module of the bundled package, which is found by its place: no import by name can meet another `graph`."""
-    with _lock:
-        if BUNDLED not in sys.modules:
-            home = Path(calango.__file__).parent
-            # in the wheel it lies inside calango; in a checkout beside it
-            folder = next((f for f in (home / "graph", home.parent / "graph") if (f / "build.py").is_file()), None)
-            if folder is None:
-                raise GraphError("The graph that comes with Calango is missing.", "Install calango again.")
-            _execute(BUNDLED, folder / "__init__.py", package=folder)
-        return importlib.import_module(f"{BUNDLED}.{module}")
+    name, _, attr = path.partition(":")
+    return getattr(bundled.module("graph", name), attr)
 
 
 def _split(spec: str) -> tuple[str, str]:
@@ -132,9 +118,8 @@ def _import_module(name: str) -> ModuleType:
         raise _failed_import(name, error) from error
 
 
-def _execute(name: str, file: Path, package: Path | None = None) -> ModuleType:
-    search = None if package is None else [str(package)]
-    plan = importlib.util.spec_from_file_location(name, file, submodule_search_locations=search)
+def _execute(name: str, file: Path) -> ModuleType:
+    plan = importlib.util.spec_from_file_location(name, file)
     if plan is None or plan.loader is None:
         raise GraphError(f"{file} can't be imported.", _FORMS)
     module = importlib.util.module_from_spec(plan)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import typer
 
-import calango
-from calango import local
+from calango import bundled, local
 from calango.cli import output
 from calango.errors import ConfigError, LocalServerError
 from calango.settings import Settings
@@ -93,12 +92,6 @@ def up(
         _end(processes)
 
 
-def ui_script() -> Path:
-    """The UI's script: inside the wheel it lies in the package, in a checkout beside it."""
-    inside = Path(calango.__file__).parent / "ui" / "app.py"
-    return inside if inside.exists() else Path(calango.__file__).parent.parent / "ui" / "app.py"
-
-
 def _check_ui() -> None:
     if find_spec("streamlit") is None:
         raise ConfigError("The UI's packages are not installed.", 'Run `pip install "calango[ui]"`.')
@@ -119,7 +112,7 @@ def _start_ui(settings: Settings, host: str, port: int) -> subprocess.Popen[byte
         "logger.level": "warning",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    return _spawn("-m", "streamlit", "run", str(ui_script()), *flags)
+    return _spawn("-m", "streamlit", "run", str(bundled.folder("ui") / "app.py"), *flags)
 
 
 def _spawn(*arguments: str) -> subprocess.Popen[bytes]:

@@ -84,6 +84,7 @@ class CalangoEngine:
         self._loop = LoopThread("calango-engine")
         self._locks: dict[str, asyncio.Lock] = {}
         self._running: dict[str, Turn] = {}
+        self._closed = False
         self.threads: threads.Threads = self._loop.run((open_threads or threads.open_threads(self.settings))())
         self.graph: Graph = graph.compile(self.threads.saver)
 
@@ -143,7 +144,10 @@ class CalangoEngine:
         return self._loop.run(self.threads.sessions(user_id, limit))
 
     def close(self) -> None:
-        """Stop what runs and let go of the threads; what the turns had said so far is kept."""
+        """Stop what runs and let go of the threads; what the turns had said so far is kept. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
         running = list(self._running.values())
         for turn in running:
             turn.stop()

@@ -124,9 +124,13 @@ class Tracing:
             f"{known.base_url}/project/{project}/traces/{trace_id}" if project else f"{known.base_url}/trace/{trace_id}"
         )
 
+    def store(self) -> None:
+        """Put finished spans on disk now, instead of at the next flush interval."""
+        self._provider.force_flush()
+
     def flush(self, timeout_s: float) -> bool:
         """Put finished spans on disk and wait until everything is delivered, at most `timeout_s`."""
-        self._provider.force_flush(int(timeout_s * 1000))
+        self.store()
         return self.courier.drain(timeout_s)
 
     def close(self, timeout_s: float = CLOSE_S) -> bool:

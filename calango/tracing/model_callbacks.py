@@ -187,8 +187,10 @@ class ModelCallbacks(CallbackHandler):
         answer = generation.answer(response, run.call)
         if answer.message is not None:
             run.span.set_attribute(at.OUTPUT, self._encoder.message(answer.message).decode())
-        elif answer.text or run.pieces:
-            run.span.set_attribute(at.OUTPUT, answer.text or "".join(run.pieces))
+        elif answer.text:
+            run.span.set_attribute(at.OUTPUT, answer.text)
+        elif run.pieces:
+            run.span.set_attribute(at.OUTPUT, run.partial_output())
         if answer.usage_details:
             run.span.set_attribute(at.USAGE, at.usage_json(answer.usage_details))
         cost = generation.cost_of(answer.usage, run.call, answer.model)

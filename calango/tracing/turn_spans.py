@@ -13,6 +13,7 @@ from opentelemetry.util.types import AttributeValue
 from calango.records import Level
 from calango.tracing import attributes as at
 from calango.tracing.client import Tracing
+from calango.tracing.encoding import to_json
 from calango.tracing.generation import ModelCall
 from calango.tracing.outcome import outcome
 
@@ -26,6 +27,10 @@ class Run:
     is_trace_root: bool = False
     call: ModelCall | None = None
     pieces: list[str] = field(default_factory=list[str])
+
+    def partial_output(self) -> str:
+        """What a model call had said when it was cut off, as a message."""
+        return to_json({"role": "assistant", "content": "".join(self.pieces)}).decode()
 
 
 class TurnSpans:
@@ -101,7 +106,7 @@ class TurnSpans:
         orphans = [(run_id, run) for run_id, run in self._open.items() if root is None or run.root == root]
         for run_id, run in reversed(orphans):
             if run.call is not None and run.pieces:
-                run.span.set_attribute(at.OUTPUT, "".join(run.pieces))
+                run.span.set_attribute(at.OUTPUT, run.partial_output())
             self.set_level(run, *(outcome(error) if error is not None else ("WARNING", "cancelled")))
             self._open.pop(run_id, None)
             run.span.end()

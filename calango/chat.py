@@ -71,6 +71,15 @@ class ChatService:
         """Stop the session's running turn; its partial answer is kept. False when none runs in this process."""
         return self.engine.stop(session_id)
 
+    def is_running(self, session_id: str) -> bool:
+        """Whether a turn of the session runs in this process, whoever asked for it."""
+        return self.engine.is_running(ids.check_id("session_id", session_id))
+
+    def waiting_for(self, session_id: str) -> list[Any]:
+        """What the session's interrupted turn asked a person; empty when it waits for nothing."""
+        state = self.engine.state(ids.check_id("session_id", session_id))
+        return [interrupt.value for interrupt in state.interrupts]
+
     # conversations
 
     def history(self, session_id: str) -> list[Message]:

@@ -135,6 +135,10 @@ class CalangoEngine:
             turn.stop()
         return turn is not None
 
+    def is_running(self, session_id: str) -> bool:
+        """Whether a turn of the session runs in this process, whoever asked for it."""
+        return session_id in self._running
+
     def state(self, session_id: str) -> Any:
         """LangGraph's state snapshot of a thread."""
         return self._loop.run(self.graph.aget_state({"configurable": {"thread_id": session_id}}))

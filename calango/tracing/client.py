@@ -17,7 +17,8 @@ import langfuse
 from langfuse import Langfuse
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
@@ -31,6 +32,7 @@ from calango.tracing.outbox import Outbox
 
 CLOSE_S = 2.0
 _SCOPE = "langfuse-sdk"
+_QUEUE = 20_000  # spans that may wait for the batch thread
 _chosen: ContextVar[tuple[int, int] | None] = ContextVar("calango_chosen_ids", default=None)
 
 
@@ -75,20 +77,29 @@ class Tracing:
             sampler=TraceIdRatioBased(settings.sample_rate),
             shutdown_on_exit=False,
         )
+        exporter = OutboxExporter(self.outbox, self.courier.wake, self.courier.rescue)
+        self._provider.add_span_processor(
+            BatchSpanProcessor(
+                exporter,
+                max_queue_size=max(_QUEUE, settings.flush_at),
+                schedule_delay_millis=settings.flush_interval_s * 1000,
+                max_export_batch_size=settings.flush_at,
+            )
+        )
         known = to.known_address()
+        # For code that uses the SDK itself (`@observe`, `get_client()`): its spans meet ours in the same provider. Its
+        # own processor only stamps what `propagate_attributes` says; ours exports, whatever the SDK keeps per key.
         self.langfuse = Langfuse(
             public_key=to.public_key,
             secret_key=known.secret_key if known else "not known yet",
             base_url=known.base_url if known else "http://127.0.0.1:9",
             timeout=settings.timeout_s,
-            flush_at=settings.flush_at,
-            flush_interval=settings.flush_interval_s,
             environment=settings.environment,
             release=settings.release,
             debug=settings.debug,
             sample_rate=1.0,
             tracer_provider=self._provider,
-            span_exporter=OutboxExporter(self.outbox, self.courier.wake, self.courier.rescue),
+            should_export_span=_never,
         )
         self._tracer = self._provider.get_tracer(_SCOPE, langfuse.__version__, attributes={"public_key": to.public_key})
         self._closed = False
@@ -143,6 +154,10 @@ class Tracing:
         self.courier.close(0.2)
         self.outbox.close()
         return done
+
+
+def _never(span: ReadableSpan) -> bool:  # noqa: ARG001 - the SDK's signature
+    return False
 
 
 def span_context(trace_id: str, span_id: str) -> SpanContext:

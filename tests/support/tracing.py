@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from calango.tracing import Tracing
-from calango.tracing.destination import Destination
+from calango.tracing.destination import Address, Destination
 from tests.support.servers import settings_for
 
 
@@ -121,3 +121,20 @@ def _value(value: AnyValue) -> Any:
     if kind == "array_value":
         return [_value(item) for item in value.array_value.values]
     return getattr(value, kind) if kind else None
+
+
+class Fixed(Destination):
+    """A destination at a known address; `moved_to` lets a test take it away and bring it back."""
+
+    def __init__(self, base_url: str, public_key: str, secret_key: str) -> None:
+        super().__init__(f"{base_url}#{public_key}", public_key)
+        self._address = Address(base_url, public_key, secret_key)
+
+    def moved_to(self, base_url: str) -> None:
+        self._address = Address(base_url, self._address.public_key, self._address.secret_key)
+
+    def address(self) -> Address:
+        return self._address
+
+    def known_address(self) -> Address | None:
+        return self._address

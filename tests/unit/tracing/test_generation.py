@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
+
+from calango.records import Usage
+from calango.tracing.generation import ModelCall, answer, cost_of, model_call
+
+CALL = ModelCall("m", None, {}, input_chars=400)
+
+
+def response(message: AIMessage, **output: Any) -> LLMResult:
+    return LLMResult(generations=[[ChatGeneration(message=message)]], llm_output=output or None)
+
+
+def test_parameters_that_a_model_tells_only_in_its_repr_are_found():
+    repr_ = "ChatOllama(metadata={'a': 1}, model='x', num_ctx=4096, temperature=0.0, stop=['a'], base_url='http://h')"
+    call = model_call({"repr": repr_}, {"ls_model_name": "x", "ls_provider": "ollama"}, {"invocation_params": {}}, 0)
+
+    assert (call.model, call.provider) == ("x", "ollama")
+    assert call.parameters == {"num_ctx": 4096, "temperature": 0.0, "stop": ["a"]}
+
+
+def test_parameters_of_the_call_win_over_those_of_the_model():
+    told = {"invocation_params": {"temperature": 0.7, "options": {"seed": 3}}}
+    call = model_call({"repr": "Chat(temperature=0.1, top_p=0.5)"}, None, told, 0)
+
+    assert call.parameters == {"temperature": 0.7, "top_p": 0.5, "seed": 3}
+
+
+@pytest.mark.parametrize("text", ["", "not python (", "x", "f(a=open('x'))", "(" * 10_000])
+def test_a_repr_that_is_no_plain_call_tells_nothing(text):
+    assert model_call({"repr": text}, None, {}, 0).parameters == {}
+
+
+def test_cached_tokens_stand_beside_the_input_and_not_in_it():
+    counts: Any = {
+        "input_tokens": 100,
+        "output_tokens": 20,
+        "total_tokens": 120,
+        "input_token_details": {"cache_read": 60},
+    }
+    found = answer(response(AIMessage("a", usage_metadata=counts)), CALL)
+
+    assert found.usage_details == {"input": 40, "output": 20, "input_cache_read": 60, "total": 120}
+    assert found.usage == Usage(100, 20, cache_read=60)
+
+
+def test_usage_in_openais_words_is_understood():
+    found = answer(response(AIMessage("a"), token_usage={"prompt_tokens": 7, "completion_tokens": 3}), CALL)
+
+    assert found.usage == Usage(7, 3)
+
+
+def test_a_missing_prompt_count_is_estimated_and_marked():
+    found = answer(response(AIMessage("a", response_metadata={"eval_count": 9})), CALL)
+
+    assert found.usage == Usage(100, 9, estimated=True)
+    assert found.metadata["usage_estimated"] == ["input"]
+
+
+def test_ollamas_durations_become_milliseconds_and_tokens_per_second():
+    told = {"eval_count": 50, "eval_duration": 500_000_000, "prompt_eval_count": 1, "total_duration": 2_000_000_000}
+    found = answer(response(AIMessage("a", response_metadata=told)), CALL)
+
+    assert found.metadata["ollama"] == {"total_ms": 2000.0, "generation_ms": 500.0, "tokens_per_second": 100.0}
+
+
+def test_an_answer_without_counts_has_no_usage():
+    assert answer(response(AIMessage("a")), CALL).usage is None
+
+
+def test_a_call_that_never_answered_is_empty():
+    assert answer(None, CALL).message is None
+
+
+def test_a_priced_model_has_a_cost_and_a_local_one_has_none():
+    usage = Usage(1000, 100)
+
+    priced = cost_of(usage, ModelCall("gpt-5-mini", "openai", {}, 0), None)
+    assert priced is not None
+    assert priced.total == priced.input + priced.output > Decimal(0)
+    assert cost_of(usage, ModelCall("llama3.1:8b", "ollama", {}, 0), None) is None
+
+
+def test_an_unknown_model_has_no_cost_rather_than_a_cost_of_zero():
+    assert cost_of(Usage(1, 1), ModelCall("no-such-model", "openai", {}, 0), None) is None

@@ -78,7 +78,7 @@ class Ratings:
             known = self._votes_elsewhere(user, mine)
         found: dict[str, dict[str, Vote]] = {}
         for vote in known:
-            if vote.state != "withdrawn":
+            if vote.value is not None:  # else it was taken back
                 found.setdefault(vote.trace_id, {})[vote.name] = vote
         return found
 

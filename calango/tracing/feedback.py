@@ -78,7 +78,7 @@ def withdraw(tracing: Tracing, trace_id: str, name: str, *, user_id: str | None 
     """Take a vote back; also one that was given on another machine."""
     ids.check_trace_id(trace_id)
     score_id = ids.score_id(trace_id, name, user_id)
-    gone = Vote(score_id, trace_id, name, None, None, "pending", None, time.time_ns())
+    gone = Vote(score_id, trace_id, name, None, None, "pending", None, _first_ns(tracing, trace_id, score_id)[0])
     tracing.outbox.put_vote(gone, None)
     tracing.courier.wake()
     return Receipt(score_id, trace_id, name)
@@ -90,8 +90,7 @@ def _put(
     ids.check_trace_id(trace_id)
     text = check_comment(comment)
     score_id = ids.score_id(trace_id, name, user_id)
-    earlier = [known for known in tracing.outbox.votes([trace_id]) if known.score_id == score_id]
-    first_ns = earlier[0].timestamp_ns if earlier and earlier[0].state != "withdrawn" else time.time_ns()
+    first_ns, is_first_here = _first_ns(tracing, trace_id, score_id)
     score: dict[str, Any] = {
         "id": score_id,
         "traceId": trace_id,
@@ -104,10 +103,18 @@ def _put(
     }
     if text:
         score["comment"] = text
-    body = json.dumps({"score": score, "is_first_here": not earlier}).encode()
+    body = json.dumps({"score": score, "is_first_here": is_first_here}).encode()
     tracing.outbox.put_vote(Vote(score_id, trace_id, name, value, text, "pending", None, first_ns), body)
     tracing.courier.wake()
     return Receipt(score_id, trace_id, name)
+
+
+def _first_ns(tracing: Tracing, trace_id: str, score_id: str) -> tuple[int, bool]:
+    """When this vote was first given here, also if it was taken back since; now, and True, if it never was."""
+    for known in tracing.outbox.votes([trace_id]):
+        if known.score_id == score_id:
+            return known.timestamp_ns, False
+    return time.time_ns(), True
 
 
 def _iso(ns: int) -> str:

@@ -109,6 +109,12 @@ def _start_ui(settings: Settings, host: str, port: int) -> subprocess.Popen[byte
         "browser.gatherUsageStats": "false",
         "server.fileWatcherType": "none",
         "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "theme.baseRadius": "large",
+        "theme.showWidgetBorder": "true",
+        "theme.light.primaryColor": "#2b7a4b",
+        "theme.light.secondaryBackgroundColor": "#f3f6f3",
+        "theme.dark.primaryColor": "#6ccf95",
         "logger.level": "warning",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]

@@ -1,0 +1,44 @@
+"""A conversation as a page shows it: one exchange per turn, however many messages the graph wrote for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from calango.records import Message
+
+from .turns import Finished, ToolUse
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A question and what was said to it. `key` is the trace id, or names the turn where it was not traced."""
+
+    key: str
+    trace_id: str | None
+    question: Message | None
+    tools: list[ToolUse] = field(default_factory=list[ToolUse])
+    answers: list[Message] = field(default_factory=list[Message])
+
+    @property
+    def last(self) -> Message | None:
+        return self.answers[-1] if self.answers else None
+
+
+def exchanges(messages: Sequence[Message], finished: Mapping[str, Finished]) -> list[Exchange]:
+    """`finished` adds what a thread does not say, such as the arguments of tools."""
+    found: list[Exchange] = []
+    for place, message in enumerate(messages):
+        if message.role == "user" or not found:
+            key = message.trace_id or message.message_id or f"turn-{place}"
+            question = message if message.role == "user" else None
+            found.append(Exchange(key, message.trace_id, question))
+        if message.role == "tool":
+            known = finished.get(found[-1].key)
+            number = len(found[-1].tools)
+            arguments = known.tools[number].arguments if known and number < len(known.tools) else {}
+            name = message.tool_name or "?"
+            found[-1].tools.append(ToolUse(message.message_id, name, arguments, message.content, message.is_error))
+        elif message.role == "assistant":
+            found[-1].answers.append(message)
+    return found

@@ -1,0 +1,51 @@
+"""Where a page is: which person, which conversation, which language. All three may come from the address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from calango import ids
+from calango.chat import ChatService
+
+from .i18n import DEFAULT, LANGUAGES, Texts
+from .lookups import Lookups
+from .state import PageState
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`session_id` is None in a conversation that has not begun."""
+
+    chat: ChatService
+    lookups: Lookups
+    texts: Texts
+    state: PageState
+    user_id: str
+    session_id: str | None
+
+
+def language_of(preferred: str | None) -> str:
+    """`?lang=` when it is one of ours, else what is preferred."""
+    asked = st.query_params.get("lang", "")
+    return asked if asked in LANGUAGES else preferred or DEFAULT
+
+
+def user_of(chat: ChatService) -> str:
+    """`?user=`, else CALANGO_USER. InputError when it can't be a user id."""
+    return ids.check_id("user_id", st.query_params.get("user", chat.settings.user))
+
+
+def session_of() -> str | None:
+    """`?session=`. InputError when it can't be a session id."""
+    asked = st.query_params.get("session")
+    return None if asked is None else ids.check_id("session_id", asked)
+
+
+def go_to(session_id: str | None) -> None:
+    """Show another conversation, or a new one, from the next line on."""
+    if session_id is None:
+        st.query_params.pop("session", None)
+    else:
+        st.query_params["session"] = session_id

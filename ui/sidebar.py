@@ -1,0 +1,116 @@
+"""Beside the chat: conversations, model, language, and where traces go."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from calango.models import OFFLINE
+from calango.records import Session
+
+from .i18n import LANGUAGES
+from .place import Place, go_to
+from .render import plain
+from .state import LANGUAGE, MODEL, NEW, session_key
+
+_MODELS_S = 30.0
+_SHOWN = 30
+_TITLE_CHARS = 42
+
+
+def show(place: Place) -> str | None:
+    """Draws the sidebar; the model that the person chose, None for the one that is set."""
+    texts = place.texts
+    with st.sidebar:
+        st.markdown("### 🦎 Calango")
+        st.button(
+            texts("New conversation"),
+            key=NEW,
+            icon=":material/add:",
+            width="stretch",
+            type="primary",
+            on_click=go_to,
+            args=(None,),
+        )
+        _conversations(place)
+        st.divider()
+        model = _model(place)
+        _language(place)
+        _mode(place)
+    return model
+
+
+def is_pending(place: Place) -> bool:
+    return place.lookups.is_pending(MODEL)
+
+
+def is_offline(place: Place, model: str | None) -> bool:
+    return (model or place.chat.model.spec).partition(":")[0] == OFFLINE
+
+
+def _conversations(place: Place) -> None:
+    texts = place.texts
+    found = place.chat.sessions(place.user_id, _SHOWN)
+    st.caption(texts("Conversations"))
+    if not found:
+        st.caption(texts("None yet."))
+    for session in found:
+        is_here = session.session_id == place.session_id
+        st.button(
+            _title(session),
+            key=session_key(session.session_id),
+            type="secondary" if is_here else "tertiary",
+            icon=":material/pending:" if session.session_id in place.state.running else None,
+            help=texts.when(session.updated_ns),
+            wrap=False,
+            width="stretch" if is_here else "content",
+            on_click=go_to,
+            args=(session.session_id,),
+        )
+
+
+def _title(session: Session) -> str:
+    title = " ".join(session.title.split())
+    return plain(title if len(title) <= _TITLE_CHARS else f"{title[:_TITLE_CHARS]}…")
+
+
+def _model(place: Place) -> str | None:
+    """A graph that chooses its own model leaves nothing to pick."""
+    chat, texts = place.chat, place.texts
+    if not chat.graph.has_context("model"):
+        return None
+    found = place.lookups.get(MODEL, chat.available_models, [chat.model.spec], fresh_s=_MODELS_S)
+    chosen = st.session_state.get(MODEL)
+    options = found if chosen is None or chosen in found else [*found, chosen]
+    model = st.selectbox(texts("Model"), options, key=MODEL)
+    return None if model == chat.model.spec else model
+
+
+def _language(place: Place) -> None:
+    def changed() -> None:
+        st.query_params["lang"] = st.session_state[LANGUAGE]
+
+    if st.session_state.get(LANGUAGE) != place.texts.locale:
+        st.session_state[LANGUAGE] = place.texts.locale
+    st.selectbox(
+        place.texts("Language"), list(LANGUAGES), key=LANGUAGE, format_func=LANGUAGES.__getitem__, on_change=changed
+    )
+
+
+def _mode(place: Place) -> None:
+    chat, texts = place.chat, place.texts
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if chat.settings.mode == "local":
+            st.badge(texts("local"), icon=":material/home:", color="green", help=texts("Traces stay on this machine."))
+        elif chat.settings.mode == "remote":
+            host = urlsplit(chat.settings.base_url).netloc
+            st.badge(texts("remote"), icon=":material/cloud:", color="blue", help=plain(host))
+        else:
+            st.badge(
+                texts("tracing off"),
+                icon=":material/visibility_off:",
+                color="gray",
+                help=texts("Nothing is traced, and answers can't be rated. Remove LANGFUSE_TRACING_ENABLED=false."),
+            )
+        st.badge(plain(place.user_id), icon=":material/person:", color="gray")

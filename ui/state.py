@@ -1,0 +1,62 @@
+"""Everything that a browser session remembers: the keys of its widgets and one object of its own.
+
+Nothing here is shared: Streamlit gives each browser session a state of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from .turns import Finished, RunningTurn
+
+_PAGE = "calango"
+ASK = "ask"
+LANGUAGE = "language"
+MODEL = "model"
+NEW = "new-conversation"
+STOP = "stop"
+RETRY = "retry"
+
+
+def vote_key(answer: str) -> str:
+    return f"vote-{answer}"
+
+
+def comment_key(answer: str) -> str:
+    return f"comment-{answer}"
+
+
+def save_key(answer: str) -> str:
+    return f"save-{answer}"
+
+
+def session_key(session_id: str) -> str:
+    return f"session-{session_id}"
+
+
+def suggestion_key(number: int) -> str:
+    return f"suggestion-{number}"
+
+
+@dataclass(slots=True)
+class PageState:
+    """`running` by session, `finished` by answer (see `exchanges.Exchange.key`).
+
+    `question` waits to be sent by the run that follows a click. `refused` says by session why a message was not sent or
+    a turn broke off; `vote_problems` by answer why a vote was not taken. `rated` are the traces voted on here.
+    """
+
+    running: dict[str, RunningTurn] = field(default_factory=dict[str, RunningTurn])
+    finished: dict[str, Finished] = field(default_factory=dict[str, Finished])
+    question: str | None = None
+    refused: dict[str | None, str] = field(default_factory=dict[str | None, str])
+    vote_problems: dict[str, str] = field(default_factory=dict[str, str])
+    rated: set[str] = field(default_factory=set[str])
+
+
+def page_state() -> PageState:
+    if _PAGE not in st.session_state:
+        st.session_state[_PAGE] = PageState()
+    return st.session_state[_PAGE]

@@ -18,7 +18,24 @@ from calango.errors import CalangoError
 from calango.server import pages
 from calango.server.errors import ApiError
 from calango.server.http import Context, Json
-from calango.server.routes import ingestion, meta, observations, otel, scores, traces
+from calango.server.routes import (
+    comments,
+    configs,
+    datasets,
+    experiments,
+    ingestion,
+    media,
+    meta,
+    metrics,
+    models,
+    observations,
+    otel,
+    prompts,
+    runs,
+    scores,
+    sessions,
+    traces,
+)
 
 log = logging.getLogger(__name__)
 API = "/api/"
@@ -46,6 +63,46 @@ ROUTES: list[BaseRoute] = [
     Route(f"{PUBLIC}/v2/scores", scores.list_v2),
     Route(f"{PUBLIC}/v2/scores/{{score_id:path}}", scores.get_v2),
     Route(f"{PUBLIC}/v3/scores", scores.list_v3),
+    Route(f"{PUBLIC}/sessions", sessions.list_sessions),
+    Route(f"{PUBLIC}/sessions/{{session_id:path}}", sessions.get_session),
+    Route(f"{PUBLIC}/metrics", metrics.v1),
+    Route(f"{PUBLIC}/metrics/daily", metrics.daily),
+    Route(f"{PUBLIC}/v2/metrics", metrics.v2),
+    Route(f"{PUBLIC}/v2/prompts", prompts.list_prompts),
+    Route(f"{PUBLIC}/v2/prompts", prompts.create, methods=["POST"]),
+    Route(f"{PUBLIC}/v2/prompts/{{name:path}}/versions/{{version:int}}", prompts.set_labels, methods=["PATCH"]),
+    Route(f"{PUBLIC}/v2/prompts/{{name:path}}", prompts.get),
+    Route(f"{PUBLIC}/v2/prompts/{{name:path}}", prompts.delete, methods=["DELETE"]),
+    Route(f"{PUBLIC}/v2/datasets", datasets.list_datasets),
+    Route(f"{PUBLIC}/v2/datasets", datasets.create, methods=["POST"]),
+    Route(f"{PUBLIC}/v2/datasets/{{name:path}}", datasets.get),
+    Route(f"{PUBLIC}/dataset-items", datasets.list_items),
+    Route(f"{PUBLIC}/dataset-items", datasets.put_item, methods=["POST"]),
+    Route(f"{PUBLIC}/dataset-items/{{item_id:path}}", datasets.get_item),
+    Route(f"{PUBLIC}/dataset-items/{{item_id:path}}", datasets.delete_item, methods=["DELETE"]),
+    Route(f"{PUBLIC}/datasets/{{name:path}}/runs", runs.list_runs),
+    Route(f"{PUBLIC}/datasets/{{name:path}}/runs/{{run_name:path}}", runs.get_run),
+    Route(f"{PUBLIC}/datasets/{{name:path}}/runs/{{run_name:path}}", runs.delete_run, methods=["DELETE"]),
+    Route(f"{PUBLIC}/dataset-run-items", runs.list_run_items),
+    Route(f"{PUBLIC}/dataset-run-items", runs.put_item, methods=["POST"]),
+    Route(f"{PUBLIC}/experiments", experiments.list_experiments),
+    Route(f"{PUBLIC}/experiment-items", experiments.list_items),
+    Route(f"{PUBLIC}/score-configs", configs.list_configs),
+    Route(f"{PUBLIC}/score-configs", configs.create, methods=["POST"]),
+    Route(f"{PUBLIC}/score-configs/{{config_id}}", configs.get),
+    Route(f"{PUBLIC}/score-configs/{{config_id}}", configs.change, methods=["PATCH"]),
+    Route(f"{PUBLIC}/comments", comments.list_comments),
+    Route(f"{PUBLIC}/comments", comments.create, methods=["POST"]),
+    Route(f"{PUBLIC}/comments/{{comment_id}}", comments.get),
+    Route(f"{PUBLIC}/models", models.list_models),
+    Route(f"{PUBLIC}/models", models.create, methods=["POST"]),
+    Route(f"{PUBLIC}/models/{{model_id}}", models.get),
+    Route(f"{PUBLIC}/models/{{model_id}}", models.delete, methods=["DELETE"]),
+    Route(f"{PUBLIC}/media", media.create, methods=["POST"]),
+    Route(f"{PUBLIC}/media/{{media_id}}", media.get),
+    Route(f"{PUBLIC}/media/{{media_id}}", media.report, methods=["PATCH"]),
+    Route(f"{media.PATH}/{{project_id}}/{{media_id}}", media.upload, methods=["PUT"]),
+    Route(f"{media.PATH}/{{project_id}}/{{media_id}}", media.download),
     *pages.ROUTES,
 ]
 
@@ -94,7 +151,7 @@ class Gate:
         try:
             if not path.startswith(API):
                 pages.check_visitor(request, self.context)
-            elif path not in OPEN:
+            elif path not in OPEN and not path.startswith(f"{media.PATH}/"):  # those are signed
                 request.state.project_id = self.context.keyring.project(request.headers.get("authorization"))
         except ApiError as error:
             await Json(error.body(), error.status, headers=SECURITY)(scope, receive, send)

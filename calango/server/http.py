@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 import zlib
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calango.server.auth import Keyring
+from calango.server.costs import PriceBook
 from calango.server.errors import ApiError, invalid, problem
 from calango.server.shapes import as_dict
 from calango.store import Store
@@ -32,10 +34,12 @@ class Context:
 
     store: Store
     keyring: Keyring
+    prices: PriceBook
     instance_id: str
     version: str
     hosts: frozenset[str]
     loopback: bool
+    signing_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     started_ns: int = field(default_factory=time.time_ns)
     last_request: float = field(default_factory=time.monotonic)
     active: int = 0

@@ -23,6 +23,7 @@ from calango import __version__, local
 from calango.errors import CalangoError, HomeError, LocalServerError
 from calango.server.app import create_app
 from calango.server.auth import Keyring, secret_hash
+from calango.server.costs import PriceBook
 from calango.server.http import Context
 from calango.settings import Settings
 from calango.store import Store
@@ -80,11 +81,14 @@ def _context(store: Store, keys: local.Keys, address: str) -> Context:
     project = {"project_id": keys.project_id, "name": PROJECT_NAME, "public_key": keys.public_key}
     hashed = secret_hash(keys.secret_key)
     store.write(lambda db: put_project(db, **project, secret_sha256=hashed)).result()
+    prices = PriceBook()
     with store.read() as db:
         keyring = Keyring.load(db)
+        prices.reload(db)
     return Context(
         store=store,
         keyring=keyring,
+        prices=prices,
         instance_id=uuid4().hex,
         version=__version__,
         hosts=frozenset({address.lower()}),

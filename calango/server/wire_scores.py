@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import orjson
 
+from calango.server.bodies import expected, optional_text
 from calango.server.errors import invalid, problem, refused
 from calango.server.shapes import as_text, parsed, parsed_dict
 from calango.server.times import iso_ms, parse_iso
@@ -19,7 +20,6 @@ from calango.store import ScoreRow
 TYPES = ("NUMERIC", "BOOLEAN", "CATEGORICAL", "TEXT", "CORRECTION")
 TEXT_LIMIT = 500
 _ENVIRONMENT = re.compile(r"(?!langfuse)[a-z0-9_-]{1,40}")
-_KINDS = {"str": "string", "bool": "boolean", "int": "number", "float": "number", "list": "array"}
 _TARGETS = ["traceId", "sessionId", "datasetRunId", "observationId"]
 _ONE_TARGET = (
     "Provide exactly one of the following: traceId (with optional observationId), sessionId or datasetRunId."
@@ -34,58 +34,37 @@ def score_row(body: dict[str, Any], project_id: str, now_ns: int, timestamp_ns: 
     """
     name, value = body.get("name"), body.get("value")
     if not isinstance(name, str) or not name:
-        raise invalid(_expected(["name"], "string", name))
+        raise invalid(expected(["name"], "string", name))
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise invalid(_no_union(value, "value" in body))
     _check_target(body)
     data_type, number, text = _typed(body.get("dataType"), value)
     return ScoreRow(
         project_id=project_id,
-        id=_optional_text(body, "id") or str(uuid4()),
+        id=optional_text(body, "id") or str(uuid4()),
         name=name,
         timestamp_ns=_timestamp(body.get("timestamp"), timestamp_ns or now_ns),
         data_type=data_type,
         value=number,
         string_value=text,
-        trace_id=_optional_text(body, "traceId"),
-        observation_id=_optional_text(body, "observationId"),
-        session_id=_optional_text(body, "sessionId"),
-        dataset_run_id=_optional_text(body, "datasetRunId"),
+        trace_id=optional_text(body, "traceId"),
+        observation_id=optional_text(body, "observationId"),
+        session_id=optional_text(body, "sessionId"),
+        dataset_run_id=optional_text(body, "datasetRunId"),
         environment=_environment(body.get("environment")),
         source=_source(body.get("source")),
-        comment=_optional_text(body, "comment"),
+        comment=optional_text(body, "comment"),
         metadata_json=None if body.get("metadata") is None else as_text(body["metadata"]),
-        config_id=_optional_text(body, "configId"),
-        queue_id=_optional_text(body, "queueId"),
+        config_id=optional_text(body, "configId"),
+        queue_id=optional_text(body, "queueId"),
         created_ns=now_ns,
         updated_ns=now_ns,
     )
 
 
-def _expected(path: list[str | int], kind: str, value: object, given: bool = True) -> dict[str, Any]:
-    return problem(
-        path,
-        f"Invalid input: expected {kind}, received {_kind(value) if given else 'undefined'}",
-        "invalid_type",
-        expected=kind,
-    )
-
-
-def _kind(value: object) -> str:
-    """JavaScript's name for the type of a JSON value."""
-    return "null" if value is None else _KINDS.get(type(value).__name__, "object")
-
-
 def _no_union(value: object, given: bool) -> dict[str, Any]:
-    errors = [[_expected([], kind, value, given)] for kind in ("string", "number")]
+    errors = [[expected([], kind, value, given=given)] for kind in ("string", "number")]
     return problem(["value"], "Invalid input", "invalid_union", errors=errors)
-
-
-def _optional_text(body: dict[str, Any], name: str) -> str | None:
-    value = body.get(name)
-    if value is None or isinstance(value, str):
-        return value or None
-    raise invalid(_expected([name], "string", value))
 
 
 def _check_target(body: dict[str, Any]) -> None:
@@ -104,15 +83,15 @@ def _typed(data_type: object, value: str | float) -> tuple[str, float | None, st
         raise invalid(problem(["dataType"], message, "invalid_value", values=list(TYPES)))
     if data_type in {"NUMERIC", "BOOLEAN"}:
         if isinstance(value, str):
-            raise invalid(_expected(["value"], "number", value))
+            raise invalid(expected(["value"], "number", value))
         if data_type == "BOOLEAN" and value not in {0, 1}:
             message = "Value must be a number equal to either 0 or 1 for data type BOOLEAN"
             raise invalid(problem(["value"], message))
         if not math.isfinite(value):
-            raise invalid(_expected(["value"], "number", None))
+            raise invalid(expected(["value"], "number", None))
         return str(data_type), float(value), ("True" if value else "False") if data_type == "BOOLEAN" else None
     if not isinstance(value, str):
-        raise invalid(_expected(["value"], "string", value))
+        raise invalid(expected(["value"], "string", value))
     if data_type == "TEXT" and not 1 <= len(value) <= TEXT_LIMIT:
         raise invalid(problem(["value"], f"Text scores have 1 to {TEXT_LIMIT} characters", "too_big"))
     return str(data_type), 0.0 if data_type == "CATEGORICAL" else None, value

@@ -60,6 +60,59 @@ MIGRATIONS: tuple[Migration, ...] = (
         );
         """,
     ),
+    Migration(
+        2,
+        "prompts, datasets and their runs, score configs, comments, models and media",
+        """
+        CREATE TABLE prompts (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, name VARCHAR NOT NULL, version BIGINT NOT NULL,
+            type VARCHAR NOT NULL, prompt_json VARCHAR NOT NULL, config_json VARCHAR NOT NULL,
+            labels VARCHAR[] NOT NULL, tags VARCHAR[] NOT NULL, commit_message VARCHAR,
+            created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE datasets (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, name VARCHAR NOT NULL, description VARCHAR,
+            metadata_json VARCHAR, input_schema_json VARCHAR, expected_output_schema_json VARCHAR,
+            created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE dataset_items (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, dataset_id VARCHAR NOT NULL, status VARCHAR NOT NULL,
+            input_json VARCHAR, expected_output_json VARCHAR, metadata_json VARCHAR, source_trace_id VARCHAR,
+            source_observation_id VARCHAR, created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE dataset_runs (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, dataset_id VARCHAR NOT NULL, name VARCHAR NOT NULL,
+            description VARCHAR, metadata_json VARCHAR, created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE dataset_run_items (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, run_id VARCHAR NOT NULL, item_id VARCHAR NOT NULL,
+            trace_id VARCHAR NOT NULL, observation_id VARCHAR, created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE score_configs (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, name VARCHAR NOT NULL, data_type VARCHAR NOT NULL,
+            is_archived BOOLEAN NOT NULL, description VARCHAR, min_value DOUBLE, max_value DOUBLE,
+            categories_json VARCHAR, created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE comments (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, object_type VARCHAR NOT NULL, object_id VARCHAR NOT NULL,
+            content VARCHAR NOT NULL, author_user_id VARCHAR, created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE models (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, model_name VARCHAR NOT NULL,
+            match_pattern VARCHAR NOT NULL, start_ns BIGINT, unit VARCHAR, prices_json VARCHAR NOT NULL,
+            tokenizer_id VARCHAR, tokenizer_config_json VARCHAR, created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE media (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, content_type VARCHAR NOT NULL,
+            content_length BIGINT NOT NULL, content BLOB, uploaded_ns BIGINT, upload_status BIGINT,
+            upload_error VARCHAR, created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        CREATE TABLE media_uses (
+            project_id VARCHAR NOT NULL, media_id VARCHAR NOT NULL, trace_id VARCHAR, observation_id VARCHAR,
+            dataset_id VARCHAR, dataset_item_id VARCHAR, field VARCHAR NOT NULL
+        );
+        """,
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,8 +84,12 @@ class Patch:
     now_ns: int
 
 
-def patch_observations(db: duckdb.DuckDBPyConnection, patches: Sequence[Patch]) -> None:
-    """Create observations or change some of their fields. `values` of a new one must hold what a row needs."""
+def patch_observations(
+    db: duckdb.DuckDBPyConnection,
+    patches: Sequence[Patch],
+    finish: Callable[[ObservationRow], None] = lambda _row: None,
+) -> None:
+    """Create observations or change some of their fields; `finish` may complete each changed row (its cost)."""
     current: dict[tuple[str, str], ObservationRow] = {}
     for project_id in {patch.project_id for patch in patches}:
         ids = [patch.id for patch in patches if patch.project_id == project_id]
@@ -99,6 +103,8 @@ def patch_observations(db: duckdb.DuckDBPyConnection, patches: Sequence[Patch]) 
         else:  # an update may come before its creation; what names no trace is its own
             values = {"start_ns": patch.at_ns, "trace_id": patch.id, "created_ns": patch.now_ns} | values
             current[key] = ObservationRow(project_id=patch.project_id, id=patch.id, **values)
+    for row in current.values():
+        finish(row)
     insert_observations(db, list(current.values()))
 
 

@@ -9,7 +9,7 @@ import duckdb
 from starlette.requests import Request
 
 from calango.server.errors import ApiError, invalid, problem
-from calango.server.http import Json, object_of, project_of, writing
+from calango.server.http import Json, context_of, object_of, project_of, writing
 from calango.server.legacy import Batch, add_event, refusal
 from calango.server.shapes import as_dict, as_list
 from calango.store.write import patch_observations, patch_traces, put_scores
@@ -32,9 +32,11 @@ async def ingest(request: Request) -> Json:
         else:
             successes.append({"id": event_id, "status": 201})
 
+    prices = context_of(request).prices
+
     def write(db: duckdb.DuckDBPyConnection) -> None:
         patch_traces(db, batch.traces)
-        patch_observations(db, batch.observations)
+        patch_observations(db, batch.observations, prices.apply)
         put_scores(db, batch.scores)
 
     await writing(request, write)

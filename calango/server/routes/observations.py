@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from calango.server import params, wire, wire_v2
 from calango.server.errors import invalid, not_found, problem, refused
-from calango.server.http import Json, project_of, reading
+from calango.server.http import Json, context_of, project_of, reading
 from calango.server.times import parse_iso
 from calango.store import query
 from calango.store.filters import OBSERVATION_COLUMNS, FilterError, where_of
@@ -87,6 +87,7 @@ async def list_v2(request: Request) -> Json:
 async def list_v1(request: Request) -> Json:
     given = request.query_params
     page, limit = params.page_of(given)
+    prices = context_of(request).prices
     where = query.of_project(project_of(request))
     if not _structured(where, given):
         _plain_filters(where, given)
@@ -95,7 +96,11 @@ async def list_v1(request: Request) -> Json:
         rows = query.observations(db, where, limit=limit, offset=(page - 1) * limit)
         total = query.count(db, "observations", where)
         # Langfuse leaves the tier out of lists.
-        data = [wire.observation_v1(row) | {"usagePricingTierId": None, "usagePricingTierName": None} for row in rows]
+        data = [
+            wire.observation_v1(row, prices=prices.unit_prices(row))
+            | {"usagePricingTierId": None, "usagePricingTierName": None}
+            for row in rows
+        ]
         return {"data": data, "meta": params.page_meta(page, limit, total)}
 
     return Json(await reading(request, read))
@@ -103,11 +108,12 @@ async def list_v1(request: Request) -> Json:
 
 async def get_v1(request: Request) -> Json:
     where = query.of_project(project_of(request)).equal("id", request.path_params["observation_id"])
+    prices = context_of(request).prices
 
     def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         rows = query.observations(db, where, limit=1)
         if not rows:
             raise not_found("Observation not found within authorized project")
-        return wire.observation_v1(rows[0])
+        return wire.observation_v1(rows[0], prices=prices.unit_prices(rows[0]))
 
     return Json(await reading(request, read))

@@ -21,10 +21,13 @@ async def export_traces(request: Request) -> Response:
     body = await body_of(request)
     version = request.headers.get("x-langfuse-ingestion-version", "")
     direct = version.isdecimal() and int(version) >= V4
-    project_id = project_of(request)
+    project_id, prices = project_of(request), context_of(request).prices
 
     def decode() -> Decoded:
-        return observations_of(otlp.decode(body, kind), project_id, now_ns=time.time_ns(), direct=direct)
+        decoded = observations_of(otlp.decode(body, kind), project_id, now_ns=time.time_ns(), direct=direct)
+        for row in decoded.rows:
+            prices.apply(row)
+        return decoded
 
     decoded = await run_in_threadpool(decode)
     if decoded.rows:

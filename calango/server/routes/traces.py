@@ -9,14 +9,14 @@ from starlette.requests import Request
 
 from calango.server import params, wire
 from calango.server.errors import invalid, not_found, problem
-from calango.server.http import Json, object_of, project_of, reading, writing
+from calango.server.http import Json, context_of, object_of, project_of, reading, writing
 from calango.server.shapes import as_list
 from calango.server.wire_scores import score_v1
 from calango.store import query
 from calango.store.derive import Trace, trace_of
 from calango.store.write import delete_traces
 
-_NO_PRICE = {"input": 0, "output": 0, "total": 0}
+_NO_PRICE: dict[str, float | None] = {"input": 0, "output": 0, "total": 0}
 
 
 def find_trace(db: duckdb.DuckDBPyConnection, project_id: str, trace_id: str) -> Trace | None:
@@ -43,14 +43,16 @@ def _fields(request: Request) -> frozenset[str]:
 
 async def get_trace(request: Request) -> Json:
     project_id, trace_id = project_of(request), request.path_params["trace_id"]
-    fields = _fields(request)
+    fields, prices = _fields(request), context_of(request).prices
 
     def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         trace = find_trace(db, project_id, trace_id)
         if trace is None:
             raise not_found(f"Trace {trace_id} not found within authorized project")
         scores = query.scores(db, query.of_project(project_id).equal("trace_id", trace_id))
-        observations = [wire.observation_v1(row, prices=_NO_PRICE) for row in trace.observations]
+        observations = [
+            wire.observation_v1(row, prices=_NO_PRICE | prices.unit_prices(row)) for row in trace.observations
+        ]
         return wire.trace_v1(trace, fields, observations=observations, scores=[score_v1(score) for score in scores])
 
     return Json(await reading(request, read))

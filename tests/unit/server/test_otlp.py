@@ -79,7 +79,7 @@ def test_a_small_body_that_inflates_to_a_huge_one_is_refused_at_once():
     assert time.perf_counter() - started < 1
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"x" * 1000)[:-9]])
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"x" * 1000)[:-9]], ids=["other bytes", "cut off"])
 def test_damaged_gzip_is_refused(body: bytes):
     with pytest.raises(ApiError) as caught:
         inflate(body)

@@ -1,0 +1,126 @@
+"""Score configs: what a score of a name may be."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+from starlette.requests import Request
+
+from calango.server import bodies, params
+from calango.server.errors import invalid, not_found, problem
+from calango.server.http import Json, object_of, project_of, reading, writing
+from calango.server.shapes import as_dict, as_list
+from calango.server.times import iso_ms
+from calango.store import query, tables
+from calango.store.tables import Row
+
+_TYPES = ("NUMERIC", "BOOLEAN", "CATEGORICAL", "TEXT")
+_YES_NO = [{"label": "True", "value": 1}, {"label": "False", "value": 0}]
+
+
+def config_v1(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "projectId": row["project_id"],
+        "dataType": row["data_type"],
+        "isArchived": row["is_archived"],
+        "description": row["description"],
+        "minValue": row["min_value"],
+        "maxValue": row["max_value"],
+        "categories": row["categories_json"],
+        "createdAt": iso_ms(row["created_ns"]),
+        "updatedAt": iso_ms(row["updated_ns"]),
+    }
+
+
+def _categories(body: dict[str, Any]) -> list[dict[str, Any]] | None:
+    if body.get("categories") is None:
+        return None
+    items = [as_dict(item) for item in as_list(body["categories"]) or []]
+    found = [{"label": bodies.text(item, "label"), "value": bodies.number(item, "value")} for item in items if item]
+    if len(found) != len(items) or not found or len({item["label"] for item in found}) != len(found):
+        raise invalid(problem(["categories"], "Categories need distinct labels, each with a number as value"))
+    return found
+
+
+def _checked(kind: str, low: float | None, high: float | None, categories: list[dict[str, Any]] | None) -> None:
+    if (low is not None or high is not None) and kind != "NUMERIC":
+        raise invalid(problem(["minValue"], f"A range is not allowed for data type {kind}"))
+    if low is not None and high is not None and low >= high:
+        raise invalid(problem(["maxValue"], "Maximum value must be greater than Minimum value"))
+    if categories is None and kind == "CATEGORICAL":
+        raise invalid(problem(["categories"], "At least one category is required for data type CATEGORICAL"))
+    if categories is not None and kind not in {"CATEGORICAL", "BOOLEAN"}:
+        raise invalid(problem(["categories"], f"Categories are not allowed for data type {kind}"))
+
+
+async def create(request: Request) -> Json:
+    body, project_id = await object_of(request), project_of(request)
+    kind, categories = bodies.choice(body, "dataType", _TYPES), _categories(body)
+    low, high = bodies.number(body, "minValue"), bodies.number(body, "maxValue")
+    _checked(kind, low, high, categories)
+    row: Row = {
+        "project_id": project_id,
+        "id": str(uuid4()),
+        "name": bodies.text(body, "name"),
+        "data_type": kind,
+        "is_archived": False,
+        "description": bodies.optional_text(body, "description"),
+        "min_value": low,
+        "max_value": high,
+        "categories_json": _YES_NO if kind == "BOOLEAN" else categories,
+    }
+    return Json(config_v1(await writing(request, lambda db: tables.insert(db, "score_configs", row))))
+
+
+async def list_configs(request: Request) -> Json:
+    page, limit = params.page_of(request.query_params)
+    where = query.of_project(project_of(request))
+
+    def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        rows = tables.select(db, "score_configs", where, limit=limit, offset=(page - 1) * limit)
+        meta = params.page_meta(page, limit, query.count(db, "score_configs", where))
+        return {"data": [config_v1(row) for row in rows], "meta": meta}
+
+    return Json(await reading(request, read))
+
+
+def _one(db: duckdb.DuckDBPyConnection, where: query.Where) -> Row:
+    row = tables.first(db, "score_configs", where)
+    if row is None:
+        raise not_found("Score config not found within authorized project")
+    return row
+
+
+async def get(request: Request) -> Json:
+    where = query.of_project(project_of(request)).equal("id", request.path_params["config_id"])
+    return Json(config_v1(await reading(request, lambda db: _one(db, where))))
+
+
+async def change(request: Request) -> Json:
+    body = await object_of(request)
+    where = query.of_project(project_of(request)).equal("id", request.path_params["config_id"])
+    values: Row = {}
+    if body.get("name") is not None:
+        values["name"] = bodies.text(body, "name")
+    if "description" in body:
+        values["description"] = bodies.optional_text(body, "description")
+    for name, column in (("minValue", "min_value"), ("maxValue", "max_value")):
+        if name in body:
+            values[column] = bodies.number(body, name)
+    if isinstance(body.get("isArchived"), bool):
+        values["is_archived"] = body["isArchived"]
+    if body.get("categories") is not None:
+        values["categories_json"] = _categories(body)
+
+    def write(db: duckdb.DuckDBPyConnection) -> Row:
+        whole = _one(db, where) | values
+        categories = None if whole["data_type"] == "BOOLEAN" else whole["categories_json"]
+        _checked(whole["data_type"], whole["min_value"], whole["max_value"], categories)
+        tables.update(db, "score_configs", where, values)
+        return _one(db, where)
+
+    return Json(config_v1(await writing(request, write)))

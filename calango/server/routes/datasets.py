@@ -1,0 +1,167 @@
+"""Datasets and their items."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+from starlette.requests import Request
+
+from calango.server import bodies, params
+from calango.server.errors import not_found
+from calango.server.http import Json, object_of, project_of, reading, writing
+from calango.server.times import iso_ms
+from calango.store import query, tables
+from calango.store.tables import Row
+
+STATUSES = ("ACTIVE", "ARCHIVED")
+
+
+def dataset_v2(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "projectId": row["project_id"],
+        "name": row["name"],
+        "description": row["description"],
+        "metadata": row["metadata_json"],
+        "inputSchema": row["input_schema_json"],
+        "expectedOutputSchema": row["expected_output_schema_json"],
+        "createdAt": iso_ms(row["created_ns"]),
+        "updatedAt": iso_ms(row["updated_ns"]),
+    }
+
+
+def item_v1(row: Row, dataset_name: str) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "datasetId": row["dataset_id"],
+        "datasetName": dataset_name,
+        "status": row["status"],
+        "input": row["input_json"],
+        "expectedOutput": row["expected_output_json"],
+        "metadata": row["metadata_json"],
+        "sourceTraceId": row["source_trace_id"],
+        "sourceObservationId": row["source_observation_id"],
+        "createdAt": iso_ms(row["created_ns"]),
+        "updatedAt": iso_ms(row["updated_ns"]),
+        "mediaReferences": [],
+    }
+
+
+def find_dataset(db: duckdb.DuckDBPyConnection, project_id: str, name: str) -> Row:
+    row = tables.first(db, "datasets", query.of_project(project_id).equal("name", name))
+    if row is None:
+        raise not_found("Dataset not found")
+    return row
+
+
+async def create(request: Request) -> Json:
+    """Creates the dataset, or changes the one with this name."""
+    body, project_id = await object_of(request), project_of(request)
+    name = bodies.text(body, "name")
+    values: Row = {
+        "description": bodies.optional_text(body, "description"),
+        "metadata_json": body.get("metadata"),
+        "input_schema_json": body.get("inputSchema"),
+        "expected_output_schema_json": body.get("expectedOutputSchema"),
+    }
+
+    def write(db: duckdb.DuckDBPyConnection) -> Row:
+        where = query.of_project(project_id).equal("name", name)
+        if tables.first(db, "datasets", where) is None:
+            return tables.insert(db, "datasets", {"project_id": project_id, "id": uuid4().hex, "name": name, **values})
+        given = {key: value for key, value in values.items() if value is not None}
+        tables.update(db, "datasets", where, given)
+        return find_dataset(db, project_id, name)
+
+    return Json(dataset_v2(await writing(request, write)))
+
+
+async def list_datasets(request: Request) -> Json:
+    page, limit = params.page_of(request.query_params)
+    where = query.of_project(project_of(request))
+
+    def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        rows = tables.select(db, "datasets", where, limit=limit, offset=(page - 1) * limit)
+        meta = params.page_meta(page, limit, query.count(db, "datasets", where))
+        return {"data": [dataset_v2(row) for row in rows], "meta": meta}
+
+    return Json(await reading(request, read))
+
+
+async def get(request: Request) -> Json:
+    project_id, name = project_of(request), request.path_params["name"]
+    return Json(dataset_v2(await reading(request, lambda db: find_dataset(db, project_id, name))))
+
+
+async def put_item(request: Request) -> Json:
+    """Creates the item, or changes the one with this id."""
+    body, project_id = await object_of(request), project_of(request)
+    name, item_id = bodies.text(body, "datasetName"), bodies.optional_text(body, "id") or str(uuid4())
+    values: Row = {
+        "status": bodies.choice(body, "status", STATUSES, "ACTIVE"),
+        "input_json": body.get("input"),
+        "expected_output_json": body.get("expectedOutput"),
+        "metadata_json": body.get("metadata"),
+        "source_trace_id": bodies.optional_text(body, "sourceTraceId"),
+        "source_observation_id": bodies.optional_text(body, "sourceObservationId"),
+    }
+
+    def write(db: duckdb.DuckDBPyConnection) -> Row:
+        dataset = find_dataset(db, project_id, name)
+        where = query.of_project(project_id).equal("id", item_id).equal("dataset_id", dataset["id"])
+        old = tables.first(db, "dataset_items", where)
+        if old is None:
+            keys = {"project_id": project_id, "id": item_id, "dataset_id": dataset["id"]}
+            return tables.insert(db, "dataset_items", keys | values)
+        given = {key: value for key, value in values.items() if value is not None}
+        if body.get("status") is None:
+            del given["status"]
+        tables.update(db, "dataset_items", where, given)
+        return old | given
+
+    return Json(item_v1(await writing(request, write), name))
+
+
+async def list_items(request: Request) -> Json:
+    given, project_id = request.query_params, project_of(request)
+    page, limit = params.page_of(given)
+    name = params.text(given, "datasetName")
+    where = query.of_project(project_id)
+    where.equal("source_trace_id", params.text(given, "sourceTraceId"))
+    where.equal("source_observation_id", params.text(given, "sourceObservationId"))
+
+    def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        if name is not None:
+            where.equal("dataset_id", find_dataset(db, project_id, name)["id"])
+        rows = tables.select(db, "dataset_items", where, limit=limit, offset=(page - 1) * limit)
+        names = {row["id"]: row["name"] for row in tables.select(db, "datasets", query.of_project(project_id))}
+        meta = params.page_meta(page, limit, query.count(db, "dataset_items", where))
+        return {"data": [item_v1(row, names[row["dataset_id"]]) for row in rows], "meta": meta}
+
+    return Json(await reading(request, read))
+
+
+async def get_item(request: Request) -> Json:
+    project_id, item_id = project_of(request), request.path_params["item_id"]
+
+    def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        row = tables.first(db, "dataset_items", query.of_project(project_id).equal("id", item_id))
+        if row is None:
+            raise not_found("Dataset item not found")
+        dataset = tables.first(db, "datasets", query.of_project(project_id).equal("id", row["dataset_id"]))
+        return item_v1(row, dataset["name"] if dataset else "")
+
+    return Json(await reading(request, read))
+
+
+async def delete_item(request: Request) -> Json:
+    project_id, item_id = project_of(request), request.path_params["item_id"]
+
+    def write(db: duckdb.DuckDBPyConnection) -> None:
+        if not tables.delete(db, "dataset_items", query.of_project(project_id).equal("id", item_id)):
+            raise not_found("Dataset item not found")
+
+    await writing(request, write)
+    return Json({"message": "Dataset item successfully deleted"})

@@ -18,7 +18,7 @@ from .render import Code, Prose, plain, segments
 from .state import RETRY
 from .turns import ToolUse
 
-PERSON, AGENT = ":material/person:", "🦎"
+PERSON, AGENT = ":material/person:", ":material/eco:"
 _SHOWN_CHARS = 10_000  # of a tool's result; the rest is in the trace
 
 

@@ -29,7 +29,7 @@ def show() -> None:
         _refuse_address(texts, error)
         return
     place = Place(chat, service.lookups(), texts, page_state(), user_id, session_id)
-    with live.stoppable(lambda: place.state.running.get(session_of() or "")):
+    with live.stoppable(place.state):
         _collect(place)
         model = sidebar.show(place)
         place, was_typed = _listen(place, model)
@@ -58,6 +58,7 @@ def _collect(place: Place) -> None:
             place.state.finished[key] = Finished(progress.result, progress.tools)
         elif progress.failure is not None:
             place.state.refused[session_id] = progress.failure
+    place.state.shown = place.state.running.get(place.session_id or "")
 
 
 def _listen(place: Place, model: str | None) -> tuple[Place, bool]:
@@ -78,7 +79,7 @@ def _listen(place: Place, model: str | None) -> tuple[Place, bool]:
     state.refused.pop(place.session_id, None)
     try:
         before = place.chat.history(session_id) if place.session_id else []
-        state.running[session_id] = RunningTurn.start(
+        state.shown = state.running[session_id] = RunningTurn.start(
             place.chat, asked, session_id, before, user_id=place.user_id, model=model, locale=texts.locale
         )
     except CalangoError as error:
@@ -91,7 +92,7 @@ def _listen(place: Place, model: str | None) -> tuple[Place, bool]:
 
 def _conversation(place: Place, model: str | None, was_typed: bool) -> None:
     state, texts = place.state, place.texts
-    turn = state.running.get(place.session_id or "")
+    turn = state.shown
     messages = _messages(place, turn)
     talk = exchanges(messages, state.finished)
     votes = feedback.votes_of(place, talk)

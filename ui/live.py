@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import streamlit as st
@@ -14,6 +14,7 @@ from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 from .answer import AGENT, show_question, show_segment, show_tool
 from .i18n import Texts
 from .render import Code, Prose, segments
+from .state import PageState
 from .turns import Progress, RunningTurn, ToolUse
 
 _FRAME_S = 0.08  # between two drawings, so that a fast model does not flood the browser
@@ -74,8 +75,8 @@ class _Drawing:
 
 
 @contextmanager
-def stoppable(find: Callable[[], RunningTurn | None]) -> Generator[None]:
-    """The stop button of the input ends the script; inside here it ends the turn as well.
+def stoppable(state: PageState) -> Generator[None]:
+    """The stop button of the input ends the script; inside here it ends the shown turn as well.
 
     Streamlit ends the script in the same way when the browser goes away: then the turn goes on, and its answer is
     there when the person comes back.
@@ -83,9 +84,9 @@ def stoppable(find: Callable[[], RunningTurn | None]) -> Generator[None]:
     try:
         yield
     except StopException:
-        turn = find()
-        if turn is not None and _is_connected():
-            turn.stop()
+        # No `st` in here: whatever touches the session's state or the page would be stopped again.
+        if state.shown is not None and _is_connected():
+            state.shown.stop()
         raise
 
 

@@ -23,7 +23,7 @@ def show(place: Place) -> str | None:
     """Draws the sidebar; the model that the person chose, None for the one that is set."""
     texts = place.texts
     with st.sidebar:
-        st.markdown("### 🦎 Calango")
+        st.markdown("### :primary[:material/eco:] Calango")
         st.button(
             texts("New conversation"),
             key=NEW,

@@ -42,13 +42,14 @@ def suggestion_key(number: int) -> str:
 
 @dataclass(slots=True)
 class PageState:
-    """`running` by session, `finished` by answer (see `exchanges.Exchange.key`).
+    """`running` by session, `shown` the one of them that is on the page, `finished` by `Exchange.key`.
 
     `question` waits to be sent by the run that follows a click. `refused` says by session why a message was not sent or
     a turn broke off; `vote_problems` by answer why a vote was not taken. `rated` are the traces voted on here.
     """
 
     running: dict[str, RunningTurn] = field(default_factory=dict[str, RunningTurn])
+    shown: RunningTurn | None = None
     finished: dict[str, Finished] = field(default_factory=dict[str, Finished])
     question: str | None = None
     refused: dict[str | None, str] = field(default_factory=dict[str | None, str])

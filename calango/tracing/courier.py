@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import random
 import threading
 import time
@@ -16,6 +17,7 @@ from calango.errors import BackendRefused, BackendUnreachable, CalangoError
 from calango.tracing.destination import Address, Destination
 from calango.tracing.outbox import Item, Outbox
 
+logger = logging.getLogger("calango.tracing")
 _POLL_S = 1.0
 _BACKOFF_START_S = 0.5
 _BACKOFF_MAX_S = 60.0
@@ -82,8 +84,10 @@ class Courier:
             try:
                 self._trim()
                 self._deliver_due()
-            except CalangoError:
-                # The outbox itself can't be used (full disk, lost file). What waits stays; look again later.
+            except Exception as error:  # noqa: BLE001
+                # The outbox itself can't be used (full disk, lost file), or worse: this thread must outlive it all,
+                # because nobody would notice that nothing is delivered any more. What waits stays; look again later.
+                logger.warning("delivery is interrupted: %s", error)
                 self._stop.wait(_POLL_S)
 
     def _deliver_due(self) -> None:
@@ -119,8 +123,8 @@ class Courier:
                 self._post_vote(items[0])
         except BackendRefused as refused:
             return self._refused(items, refused)
-        except (CalangoError, httpx.HTTPError) as error:
-            if not isinstance(error, CalangoError) or isinstance(error, BackendUnreachable):
+        except (CalangoError, httpx.HTTPError, OSError) as error:
+            if isinstance(error, (httpx.HTTPError, BackendUnreachable)):
                 self._destination.lost()
             self._postpone(items, str(error) or type(error).__name__)
             return False

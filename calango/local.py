@@ -229,11 +229,12 @@ def _start(settings: Settings, deadline: float) -> None:
             start_new_session=True,
         )
         while True:
-            answer, exited = report.read(), process.poll() is not None
+            exited = process.poll() is not None  # asked first, so that the last word of an ended child is heard
+            answer = report.read()
             if answer is not None and answer.get("ready"):
                 process.returncode = 0  # it lives on by itself: no warning about a child that still runs
                 return
-            if (answer := report.read()) is not None:
+            if answer is not None:
                 raise _reported(answer)
             if exited:
                 raise LocalServerError(

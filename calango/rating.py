@@ -64,18 +64,22 @@ class Ratings:
             raise InputError(f"There is no vote named {name!r}.", f"It is {THUMBS} or {STARS}.")
         return feedback.withdraw(self._tracing_for(trace_id), trace_id, name, user_id=self._user(user_id))
 
-    def votes(self, trace_ids: Sequence[str], *, user_id: str | None = None) -> dict[str, dict[str, Vote]]:
+    def votes(
+        self, trace_ids: Sequence[str], *, user_id: str | None = None, elsewhere: bool = True
+    ) -> dict[str, dict[str, Vote]]:
         """The user's votes on these answers: trace id -> vote name -> vote.
 
-        Known from this machine's outbox; a remote Langfuse is asked for votes that were given elsewhere.
+        Known from this machine's outbox; a remote Langfuse is asked for votes that were given elsewhere, unless
+        `elsewhere` is False: then nothing waits for the network.
         """
         if self._tracing is None or not trace_ids:
             return {}
         user = self._user(user_id)
         mine = {ids.score_id(trace, name, user) for trace in trace_ids for name in (THUMBS, STARS)}
         known = [vote for vote in self._tracing.outbox.votes(list(trace_ids)) if vote.score_id in mine]
-        if self._settings.mode == "remote" and not known:
-            known = self._votes_elsewhere(user, mine)
+        unknown = mine - {vote.score_id for vote in known}
+        if elsewhere and self._settings.mode == "remote" and set(trace_ids) - {vote.trace_id for vote in known}:
+            known += self._votes_elsewhere(user, unknown)
         found: dict[str, dict[str, Vote]] = {}
         for vote in known:
             if vote.value is not None:  # else it was taken back

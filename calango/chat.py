@@ -102,9 +102,11 @@ class ChatService:
         """Take a vote back: `user-feedback` (thumbs) or `user-rating` (stars)."""
         return self.ratings.withdraw(trace_id, name, user_id=user_id)
 
-    def votes(self, trace_ids: Sequence[str], *, user_id: str | None = None) -> dict[str, dict[str, Vote]]:
-        """The user's votes on these answers: trace id -> vote name -> vote."""
-        return self.ratings.votes(trace_ids, user_id=user_id)
+    def votes(
+        self, trace_ids: Sequence[str], *, user_id: str | None = None, elsewhere: bool = True
+    ) -> dict[str, dict[str, Vote]]:
+        """The user's votes on these answers, see `Ratings.votes`: trace id -> vote name -> vote."""
+        return self.ratings.votes(trace_ids, user_id=user_id, elsewhere=elsewhere)
 
     def reader(self) -> LangfuseReader:
         """A reader of the backend that this service traces to; close it. BackendUnreachable when tracing is off."""

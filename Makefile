@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 EXTRAS := --extra ui --extra postgres --extra dev
 JOBS ?= 2
 
-.PHONY: help install demo up test check format bench lock clean
+.PHONY: help install demo up test check format bench docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ bench: install ## Measure what tracing costs, beside its peers
 lock: install ## Resolve the dependencies again and write uv.lock
 	@$(BIN)/uv lock --upgrade
 	@sed -i -E 's#https://[^/"]+/#https://packages.invalid/#' uv.lock
+
+docs: install ## Write the pages that follow from the code
+	@$(BIN)/python docs/generate.py
 
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) dist build .ruff_cache .pytest_cache .hypothesis

@@ -8,9 +8,10 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from calango import ids, models
+from calango.assembly import assemble
 from calango.engine import CalangoEngine
 from calango.errors import InputError
-from calango.loader import LoadedGraph, bundled_attr, load_graph
+from calango.loader import LoadedGraph
 from calango.rating import Ratings, open_reader
 from calango.reader import LangfuseReader
 from calango.records import Done, Event, Message, Request, Session, Status, TurnResult
@@ -18,7 +19,6 @@ from calango.settings import Settings
 from calango.tracing import THUMBS, Receipt, Tracing, Vote, connect
 from calango.tracing.encoding import messages_in, text_of
 from calango.turn import MARK, NO_ANSWER
-from calango.usage_tool import usage_tool
 
 _TAGS = ("calango",)
 
@@ -33,7 +33,7 @@ class ChatService:
         self.settings = settings or Settings.load()
         self.tracing = tracing or connect(self.settings)
         self.model = models.choose(self.settings)
-        self.graph = graph or load_graph(self.settings.graph, self._graph_arguments())
+        self.graph = graph or assemble(self.settings, self.tracing, self.model)
         self.engine = CalangoEngine(self.graph, self.settings, tracing=self.tracing)
         self.ratings = Ratings(self.settings, self.tracing)
 
@@ -116,19 +116,6 @@ class ChatService:
         return list(dict.fromkeys([self.model.spec, *models.available(self.settings)]))
 
     # plumbing
-
-    def _graph_arguments(self) -> Mapping[str, object]:
-        make_models = bundled_attr("models:Models")
-        return {
-            "models": make_models(
-                self.model.spec,
-                self.settings.intent_model,
-                ollama_base_url=self.settings.ollama_base_url,
-                timeout_s=self.settings.model_timeout_s,
-                context_tokens=self.settings.context_tokens,
-            ),
-            "tools": [usage_tool(self.reader, self.settings.locale)] if self.tracing is not None else [],
-        }
 
     def _request(self, text: str, session_id: str | None, options: dict[str, Any]) -> Request:
         options = dict(options)

@@ -112,9 +112,11 @@ def _start_ui(settings: Settings, host: str, port: int) -> subprocess.Popen[byte
         "client.showErrorDetails": "none",
         "theme.baseRadius": "large",
         "theme.showWidgetBorder": "true",
-        "theme.light.primaryColor": "#2b7a4b",
+        "theme.light.primaryColor": "#24734a",
+        "theme.light.linkColor": "#1f6b43",
         "theme.light.secondaryBackgroundColor": "#f3f6f3",
-        "theme.dark.primaryColor": "#6ccf95",
+        "theme.dark.primaryColor": "#2e8b57",
+        "theme.dark.linkColor": "#7fd3a2",
         "logger.level": "warning",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]

@@ -48,11 +48,9 @@ def ask(
 
     Examples:
 
-        calango ask "quanto é 17*23?"
-
-        calango ask "e o dobro?" --session my-talk --user ana --tag test
-
-        calango ask --json "what time is it in Tokyo?" | jq .trace_id
+    - `calango ask "quanto é 17*23?"`
+    - `calango ask "e o dobro?" --session my-talk --user ana --tag test`
+    - `calango ask --json "what time is it in Tokyo?" | jq .trace_id`
     """
     message = sys.stdin.read() if text == "-" else text
     with _service(quiet=json) as service:

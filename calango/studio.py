@@ -1,0 +1,32 @@
+"""What LangGraph Studio and other LangGraph servers open (`langgraph.json`): the same graph, traced the same way.
+
+The graph is static and has no checkpointer: the server brings its own, and would not start with ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+
+from calango import models
+from calango.assembly import assemble
+from calango.settings import Settings
+from calango.tracing import connect, create_handler
+from calango.tracing.shared import SharedHandler
+
+TAGS = ("calango", "studio")
+
+
+def make() -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The graph of the settings with a handler attached that takes the session from the thread."""
+    settings = Settings.load()
+    tracing = connect(settings)
+    graph = assemble(settings, tracing, models.choose(settings)).compile()
+    if tracing is None:
+        return graph
+    handler = SharedHandler(lambda: create_handler(tags=TAGS, tracing=tracing))
+    return graph.with_config(callbacks=[handler])
+
+
+graph = make()

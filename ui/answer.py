@@ -69,9 +69,10 @@ def show_exchange(
             show_text(message.content)
         if item.last is not None:
             _show_end(place, item, retry)
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                feedback.show(place, item, vote)
-            st.caption(caption(place, item, facts or Facts()))
+            with st.container(gap="xxsmall"):
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    feedback.show(place, item, vote)
+                st.caption(caption(place, item, facts or Facts()))
 
 
 def caption(place: Place, item: Exchange, facts: Facts) -> str:

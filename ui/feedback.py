@@ -16,6 +16,7 @@ from .render import plain
 from .state import comment_key, save_key, vote_key
 
 Votes = dict[str, Vote]
+_FRESH_S = 60.0
 
 
 def votes_of(place: Place, talk: Sequence[Exchange]) -> Votes:
@@ -23,22 +24,16 @@ def votes_of(place: Place, talk: Sequence[Exchange]) -> Votes:
     traces = [item.trace_id for item in talk if item.trace_id and item.answers]
     if not traces or place.chat.tracing is None:
         return {}
-    if place.chat.settings.mode != "remote":
-        return _ask(place, traces)
-    here = [trace for trace in traces if trace in place.state.rated]
-    elsewhere = [trace for trace in traces if trace not in place.state.rated]
-    known = (
-        place.lookups.get(_lookup_key(place, elsewhere), lambda: _ask(place, elsewhere), Votes()) if elsewhere else {}
-    )
-    return {**known, **(_ask(place, here) if here else {})}
+    known = _thumbs(place, traces, elsewhere=False)
+    if place.chat.settings.mode == "remote":
+        asked = place.lookups.get(_key(place), lambda: _thumbs(place, traces), Votes(), fresh_s=_FRESH_S)
+        return {**asked, **known}
+    return known
 
 
-def is_pending(place: Place, talk: Sequence[Exchange], votes: Votes) -> bool:
+def is_pending(place: Place, votes: Votes) -> bool:
     """Whether the state of a vote may change by itself."""
-    elsewhere = [item.trace_id for item in talk if item.trace_id and item.trace_id not in place.state.rated]
-    return any(vote.state == "pending" for vote in votes.values()) or place.lookups.is_pending(
-        _lookup_key(place, elsewhere)
-    )
+    return any(vote.state == "pending" for vote in votes.values()) or place.lookups.is_pending(_key(place))
 
 
 def show(place: Place, item: Exchange, vote: Vote | None) -> None:
@@ -53,7 +48,7 @@ def show(place: Place, item: Exchange, vote: Vote | None) -> None:
         st.caption(texts("Feedback is disabled because tracing is off."))
         return
     st.feedback("thumbs", key=key, on_change=_voted, args=(place, item))
-    _comment(place, item, vote)
+    _comment(place, item, None if stored is None else vote)
     _state(place, item, vote)
 
 
@@ -124,14 +119,13 @@ def _send(place: Place, item: Exchange, thumbs: bool | None) -> None:
             st.toast(place.texts("Thank you for the feedback!"), icon=":material/favorite:")
     except CalangoError as error:
         place.state.vote_problems[item.key] = str(error)
-    else:
-        place.state.rated.add(trace_id)
+    place.lookups.forget(_key(place))
 
 
-def _ask(place: Place, trace_ids: Sequence[str]) -> Votes:
-    found = place.chat.votes(trace_ids, user_id=place.user_id)
+def _thumbs(place: Place, trace_ids: Sequence[str], *, elsewhere: bool = True) -> Votes:
+    found = place.chat.votes(trace_ids, user_id=place.user_id, elsewhere=elsewhere)
     return {trace_id: votes[THUMBS] for trace_id, votes in found.items() if THUMBS in votes}
 
 
-def _lookup_key(place: Place, trace_ids: Sequence[str]) -> tuple[str, str, tuple[str, ...]]:
-    return ("votes", place.user_id, tuple(trace_ids))
+def _key(place: Place) -> tuple[str, str, str | None]:
+    return ("votes", place.user_id, place.session_id)

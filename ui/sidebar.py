@@ -64,7 +64,6 @@ def _conversations(place: Place) -> None:
             icon=":material/pending:" if session.session_id in place.state.running else None,
             help=texts.when(session.updated_ns),
             wrap=False,
-            width="stretch" if is_here else "content",
             on_click=go_to,
             args=(session.session_id,),
         )

@@ -45,7 +45,7 @@ class PageState:
     """`running` by session, `shown` the one of them that is on the page, `finished` by `Exchange.key`.
 
     `question` waits to be sent by the run that follows a click. `refused` says by session why a message was not sent or
-    a turn broke off; `vote_problems` by answer why a vote was not taken. `rated` are the traces voted on here.
+    a turn broke off; `vote_problems` by answer why a vote was not taken.
     """
 
     running: dict[str, RunningTurn] = field(default_factory=dict[str, RunningTurn])
@@ -54,7 +54,6 @@ class PageState:
     question: str | None = None
     refused: dict[str | None, str] = field(default_factory=dict[str | None, str])
     vote_problems: dict[str, str] = field(default_factory=dict[str, str])
-    rated: set[str] = field(default_factory=set[str])
 
 
 def page_state() -> PageState:

@@ -41,6 +41,6 @@ def _waits(place: Place, talk: Sequence[Exchange], votes: feedback.Votes) -> tup
     return (
         place.session_id is not None and place.chat.is_running(place.session_id),
         facts.is_pending(place, talk),
-        feedback.is_pending(place, talk, votes),
+        feedback.is_pending(place, votes),
         sidebar.is_pending(place),
     )

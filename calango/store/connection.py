@@ -197,8 +197,8 @@ def _explained(error: Exception, path: Path) -> Exception:
         return StoreError(
             f"The database {path.name} is open in another process.", "End that process, or use another CALANGO_HOME."
         )
-    if "No space left" in text or "disk full" in text.lower():
-        return HomeError("The disk is full.", "Free some space; nothing that was confirmed is lost.")
+    if "No space left" in text or "Could not write" in text:
+        return HomeError(f"{path.name} can't grow: the disk is full.", "Free some space; what was confirmed is kept.")
     if "Permission denied" in text or "read-only" in text.lower():
         return HomeError(f"No permission to write {path.name}.", "Check the owner of CALANGO_HOME.")
     if "newer version" in text or "storage version" in text.lower():

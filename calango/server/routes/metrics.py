@@ -12,7 +12,7 @@ from calango.server.errors import invalid, problem, refused
 from calango.server.http import Json, project_of, reading
 from calango.server.shapes import as_dict, as_list
 from calango.server.times import parse_iso
-from calango.store import metrics, query
+from calango.store import metrics, query, views
 from calango.store.filters import FilterError, where_of
 
 _MAX_ROWS = 1000
@@ -40,13 +40,13 @@ def checked(request: Request, *, newest: bool) -> metrics.MetricsQuery:
     body = as_dict(params.document(request.query_params, "query"))
     if body is None:
         raise invalid(bodies.expected(["query"], "object", None, given=False))
-    views = metrics.V2_VIEWS if newest else metrics.V1_VIEWS
+    known = views.V2_VIEWS if newest else views.V1_VIEWS
     name = body.get("view")
-    if name not in views:
-        options = "|".join(f'"{option}"' for option in views)
+    if name not in known:
+        options = "|".join(f'"{option}"' for option in known)
         message = f"Invalid option: expected one of {options}"
-        raise invalid(problem(["query", "view"], message, "invalid_value", values=list(views)))
-    view = views[str(name)]
+        raise invalid(problem(["query", "view"], message, "invalid_value", values=list(known)))
+    view = known[str(name)]
     start, end = _range(body)
     dimensions = tuple(_dimension(view, item) for item in as_list(body.get("dimensions")) or [])
     measures = tuple(_metric(view, item) for item in as_list(body.get("metrics")) or [])
@@ -82,20 +82,20 @@ def _range(body: dict[str, Any]) -> tuple[int, int]:
     return moments[0], moments[1]
 
 
-def _dimension(view: metrics.View, item: object) -> str:
+def _dimension(view: views.View, item: object) -> str:
     name = (as_dict(item) or {}).get("field")
     if name not in view.dimensions:
         raise refused(f"Invalid dimension {name}. Must be one of {','.join(view.dimensions)}")
     return str(name)
 
 
-def _metric(view: metrics.View, item: object) -> tuple[str, str]:
+def _metric(view: views.View, item: object) -> tuple[str, str]:
     given = as_dict(item) or {}
     measure, aggregation = given.get("measure"), given.get("aggregation")
     if measure not in view.measures:
         raise refused(f"Invalid metric {measure}. Must be one of {','.join(view.measures)}")
-    if aggregation not in metrics.AGGREGATIONS:
-        options = list(metrics.AGGREGATIONS)
+    if aggregation not in views.AGGREGATIONS:
+        options = list(views.AGGREGATIONS)
         message = "Invalid option: expected one of " + "|".join(f'"{option}"' for option in options)
         raise invalid(problem(["query", "metrics", "aggregation"], message, "invalid_value", values=options))
     return str(measure), str(aggregation)
@@ -117,7 +117,7 @@ def _count(config: dict[str, Any], name: str, default: int, maximum: int) -> int
 
 
 def _check_cardinality(
-    view: metrics.View,
+    view: views.View,
     dimensions: tuple[str, ...],
     measures: tuple[tuple[str, str], ...],
     order: tuple[tuple[str, str], ...],
@@ -149,10 +149,10 @@ def _granularity(body: dict[str, Any], start: int, end: int) -> str | None:
 
 
 def _where(
-    request: Request, view: metrics.View, body: dict[str, Any], start: int, end: int, *, newest: bool
+    request: Request, view: views.View, body: dict[str, Any], start: int, end: int, *, newest: bool
 ) -> query.Where:
     where = query.of_project(project_of(request)).between(view.time, start, end)
-    if newest and view is metrics.OBSERVATIONS:
+    if newest and view is views.OBSERVATIONS:
         query.visible(where)
     try:
         extra = where_of(body.get("filters") or [], {**view.filters, "metadata": "metadata"}, parse_iso)

@@ -151,3 +151,37 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path: Path):
 def test_a_folder_without_permission_is_named_as_such(tmp_path: Path):
     with pytest.raises((HomeError, StoreError)):
         Store.open(tmp_path / "missing" / "calango.duckdb")
+
+
+def test_a_full_disk_fails_what_does_not_fit_and_nothing_else(tmp_path: Path):
+    code = """
+import os, resource, sys
+from pathlib import Path
+from calango.errors import HomeError
+from calango.store import ObservationRow, Store
+
+def rows(count):
+    return [ObservationRow("p", "t", os.urandom(8).hex(), 1, input=os.urandom(1000).hex()) for _ in range(count)]
+
+store = Store.open(Path(sys.argv[1]))
+kept = store.insert(rows(10)).result(10)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+assert isinstance(store.insert(rows(2000)).exception(30), HomeError)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+kept += store.insert(rows(10)).result(10)
+store.close()
+store = Store.open(Path(sys.argv[1]))
+with store.read() as db:
+    assert db.execute("SELECT count(*) FROM observations").fetchone() == (kept,)
+store.close()
+print("kept", kept)
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "calango.duckdb")],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert shown.stdout.strip() == "kept 20", shown.stderr

@@ -6,18 +6,8 @@ from typing import Any
 import pytest
 
 from calango.store import ObservationRow, ScoreRow, Store, query
-from calango.store.metrics import (
-    AGGREGATIONS,
-    BOOLEAN,
-    CATEGORICAL,
-    NUMERIC,
-    OBSERVATIONS,
-    TRACES,
-    MetricsQuery,
-    View,
-    granularity_for,
-    run,
-)
+from calango.store.metrics import MetricsQuery, granularity_for, run
+from calango.store.views import AGGREGATIONS, BOOLEAN, CATEGORICAL, NUMERIC, OBSERVATIONS, TRACES, View
 from calango.store.write import put_scores
 
 HOUR = 3_600_000_000_000

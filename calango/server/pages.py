@@ -79,7 +79,7 @@ def _row(trace: Trace) -> str:
         f'<a href="{escape(link)}">{escape(trace.name or trace.id)}</a>',
         escape(trace.user_id or ""),
         escape(trace.session_id or ""),
-        escape(duration(trace.duration_ms)),
+        escape(duration(trace.duration_ns)),
         escape(money(trace.total_cost)),
     )
     return f"<tr{' class=error' if failed else ''}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from calango.server.shapes import parsed
-from calango.server.times import elapsed_ms, iso_ms
+from calango.server.times import iso_ms
 from calango.server.wire import metadata_v1
 from calango.store import ObservationRow, ScoreRow
 from calango.store.derive import Trace
@@ -25,7 +25,8 @@ body { margin: 1.5rem auto; max-width: 75rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #8884; vertical-align: top }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #8881; padding: .6rem; border-radius: .3rem }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 22rem; overflow: auto }
+pre { background: #8881; padding: .6rem; border-radius: .3rem }
 svg { width: 100%; height: .9rem; display: block }
 rect { fill: #2f7d4f } .error rect { fill: #c0392b } .warning rect { fill: #b9770e }
 .error > td, .error > summary { color: #c0392b }
@@ -35,10 +36,12 @@ rect { fill: #2f7d4f } .error rect { fill: #c0392b } .warning rect { fill: #b977
 """ + "\n".join(f".d{depth} {{ padding-left: {0.6 + depth * 1.1:.1f}rem }}" for depth in range(DEPTH_LIMIT + 1))
 
 
-def duration(ms: int | None) -> str:
-    if ms is None:
+def duration(ns: int | None) -> str:
+    """As people read it: 0.3 ms, 12 ms, 1.25 s."""
+    if ns is None:
         return ""
-    return f"{ms} ms" if ms < 1000 else f"{ms / 1000:.2f} s"
+    ms = ns / 1e6
+    return f"{ms:.1f} ms" if ms < 10 else f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.2f} s"
 
 
 def money(usd: Decimal | None) -> str:
@@ -49,7 +52,7 @@ def trace_html(trace: Trace, scores: Sequence[ScoreRow]) -> str:
     tree = list(ordered(trace.observations))
     facts = [
         iso_ms(trace.timestamp_ns),
-        duration(trace.duration_ms),
+        duration(trace.duration_ns),
         money(trace.total_cost),
         f"session {trace.session_id}" if trace.session_id else "",
         f"user {trace.user_id}" if trace.user_id else "",
@@ -106,7 +109,7 @@ def _row(row: ObservationRow, depth: int, trace: Trace) -> str:
         f'<rect x="{min(x, _BAR - 2):.2f}" y="1" width="{width:.2f}" height="8"></rect></svg>'
     )
     tokens = f"{row.input_tokens or 0} → {row.output_tokens or 0}" if row.usage_json else ""
-    spent = duration(None if row.end_ns is None else elapsed_ms(row.start_ns, row.end_ns))
+    spent = duration(None if row.end_ns is None else row.end_ns - row.start_ns)
     name = f'<span class="kind">{escape(row.type)}</span><a href="#o-{escape(row.id)}">{escape(row.name or row.id)}</a>'
     level = _css(row, depth).split(" ", maxsplit=1)[0]
     return (
@@ -120,9 +123,9 @@ def _details(row: ObservationRow) -> str:
     metadata = metadata_v1(row)
     metadata.pop("resourceAttributes", None)
     return (
-        f'<details id="o-{escape(row.id)}" class="{_css(row, 0).split(" ", maxsplit=1)[0]}">'
+        f'<details class="{_css(row, 0).split(" ", maxsplit=1)[0]}">'
         f"<summary>{escape(row.name or row.id)}</summary>"
-        f'<p class="facts">{escape(" · ".join(fact for fact in facts if fact))}</p>'
+        f'<p class="facts" id="o-{escape(row.id)}">{escape(" · ".join(fact for fact in facts if fact))}</p>'
         + (f"<p><strong>{escape(row.status_message)}</strong></p>" if row.status_message else "")
         + _text("Input", row.input)
         + _text("Output", row.output)

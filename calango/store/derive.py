@@ -28,10 +28,18 @@ class Trace:
     root: ObservationRow | None
     said: TraceRow | None
     observations: tuple[ObservationRow, ...]
-    duration_ms: int
+    duration_ns: int
     total_cost: Decimal
     created_ns: int
     updated_ns: int
+
+    @property
+    def duration_ms(self) -> int:
+        """Between start and end as answers show them, cut to milliseconds."""
+        if not self.observations:
+            return 0
+        start = min(row.start_ns for row in self.observations)
+        return (start + self.duration_ns) // 1_000_000 - start // 1_000_000
 
 
 def root_of(rows: list[ObservationRow]) -> ObservationRow | None:
@@ -69,7 +77,7 @@ def trace_of(trace_id: str, rows: list[ObservationRow], said: TraceRow | None = 
         root=root,
         said=said,
         observations=tuple(rows),
-        duration_ms=max(0, end // 1_000_000 - start // 1_000_000),
+        duration_ns=max(0, end - start),
         total_cost=sum((row.total_cost or Decimal(0) for row in rows), Decimal(0)),
         created_ns=min((item.created_ns for item in (*rows, said) if item), default=0),
         updated_ns=max((item.updated_ns for item in (*rows, said) if item), default=0),

@@ -37,7 +37,7 @@ def test_its_duration_spans_the_first_start_and_the_last_end():
     trace = trace_of("t", [row("a", 10, 20, is_root=True), row("b", 15, 45, parent_id="a")])
 
     assert trace is not None
-    assert (trace.timestamp_ns, trace.duration_ms) == (10 * MS, 35)
+    assert (trace.timestamp_ns, trace.duration_ns, trace.duration_ms) == (10 * MS, 35 * MS, 35)
 
 
 def test_its_cost_is_the_exact_sum():

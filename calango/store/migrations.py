@@ -113,6 +113,14 @@ MIGRATIONS: tuple[Migration, ...] = (
         );
         """,
     ),
+    Migration(
+        3,
+        "a number that tells fast whether an observation is stored",
+        """
+        ALTER TABLE observations ADD COLUMN key UBIGINT;
+        UPDATE observations SET key = md5_number_lower(trace_id || '/' || id);
+        """,
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 

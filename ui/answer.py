@@ -19,6 +19,7 @@ from .state import RETRY
 from .turns import ToolUse
 
 PERSON, AGENT = ":material/person:", ":material/eco:"
+_LABEL_CHARS = 80
 _SHOWN_CHARS = 10_000  # of a tool's result; the rest is in the trace
 
 
@@ -43,7 +44,7 @@ def show_tool(texts: Texts, tool: ToolUse) -> None:
     """A closed box with the call as its title and the result inside."""
     given = ", ".join(f"{name}={value!r}" for name, value in tool.arguments.items())
     call = f"{tool.name}({given})" if given else tool.name
-    label = f"**{plain(tool.name)}** {plain(given)}".strip()
+    label = f"**{plain(tool.name)}** {plain(shortened(given))}".strip()
     if tool.content is None:
         st.expander(f"{label} …", icon=":material/progress_activity:").caption(texts("The tool is working."))
         return
@@ -52,6 +53,10 @@ def show_tool(texts: Texts, tool: ToolUse) -> None:
         if given:
             st.code(call, language="python", wrap_lines=True)
         st.code(tool.content[:_SHOWN_CHARS], language=None, wrap_lines=True)
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= _LABEL_CHARS else f"{text[:_LABEL_CHARS]}…"
 
 
 def show_exchange(

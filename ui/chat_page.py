@@ -16,7 +16,7 @@ from .i18n import Texts
 from .place import Place, go_to, language_of, session_of, user_of
 from .render import plain
 from .state import ASK, STOP, page_state
-from .turns import Finished, RunningTurn
+from .turns import RunningTurn
 
 
 def show() -> None:
@@ -53,10 +53,7 @@ def _collect(place: Place) -> None:
         if not progress.is_done:
             continue
         del place.state.running[session_id]
-        if progress.result is not None:
-            key = progress.result.trace_id or progress.result.message_id
-            place.state.finished[key] = Finished(progress.result, progress.tools)
-        elif progress.failure is not None:
+        if progress.failure is not None:
             place.state.refused[session_id] = progress.failure
     place.state.shown = place.state.running.get(place.session_id or "")
 
@@ -80,7 +77,14 @@ def _listen(place: Place, model: str | None) -> tuple[Place, bool]:
     try:
         before = place.chat.history(session_id) if place.session_id else []
         state.shown = state.running[session_id] = RunningTurn.start(
-            place.chat, asked, session_id, before, user_id=place.user_id, model=model, locale=texts.locale
+            place.chat,
+            asked,
+            session_id,
+            before,
+            place.remember,
+            user_id=place.user_id,
+            model=model,
+            locale=texts.locale,
         )
     except CalangoError as error:
         state.refused[place.session_id] = str(error)
@@ -94,23 +98,30 @@ def _conversation(place: Place, model: str | None, was_typed: bool) -> None:
     state, texts = place.state, place.texts
     turn = state.shown
     messages = _messages(place, turn)
-    talk = exchanges(messages, state.finished)
+    talk = exchanges(messages, place.finished)
     votes = feedback.votes_of(place, talk)
     known = facts.facts_of(place, talk)
+    hello = st.empty()  # cleared at once by the first question; anything else would stay until the answer is complete
     if not talk and turn is None:
-        welcome.show(place, is_offline=sidebar.is_offline(place, model))
-    for item in talk:
-        retry = _retry(place, item) if item is talk[-1] and turn is None else None
-        answer.show_exchange(place, item, known.get(item.key), votes.get(item.trace_id or ""), retry)
-    if turn is None and talk and not talk[-1].answers:
-        _open_end(place, talk[-1])
-    if refused := state.refused.get(place.session_id):
-        st.error(f"**{texts('The message was not answered.')}** {plain(refused)}", icon=":material/error:")
-    watch.show(place, talk, votes, turn)
-    if turn is not None:
-        if not was_typed:
+        with hello.container():
+            welcome.show(place, is_offline=sidebar.is_offline(place, model))
+    # The running turn is drawn last, but into the place where its finished exchange will be: nothing jumps at its end.
+    conversation, below = st.container(), st.container()
+    with conversation:
+        for item in talk:
+            retry = _retry(place, item) if item is talk[-1] and turn is None else None
+            answer.show_exchange(place, item, known.get(item.key), votes.get(item.trace_id or ""), retry)
+        if turn is None and talk and not talk[-1].answers:
+            _open_end(place, talk[-1])
+    with below:
+        if refused := state.refused.get(place.session_id):
+            st.error(f"**{texts('The message was not answered.')}** {plain(refused)}", icon=":material/error:")
+        watch.show(place, talk, votes, turn)
+        if turn is not None and not was_typed:
             st.button(texts("Stop"), key=STOP, icon=":material/stop_circle:", on_click=turn.stop)
-        live.follow(texts, turn)
+    if turn is not None:
+        with conversation:
+            live.follow(texts, turn)
         st.rerun()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from calango.records import Message
@@ -25,7 +25,7 @@ class Exchange:
         return self.answers[-1] if self.answers else None
 
 
-def exchanges(messages: Sequence[Message], finished: Mapping[str, Finished]) -> list[Exchange]:
+def exchanges(messages: Sequence[Message], finished: Callable[[str], Finished | None]) -> list[Exchange]:
     """`finished` adds what a thread does not say, such as the arguments of tools."""
     found: list[Exchange] = []
     for place, message in enumerate(messages):
@@ -34,7 +34,7 @@ def exchanges(messages: Sequence[Message], finished: Mapping[str, Finished]) -> 
             question = message if message.role == "user" else None
             found.append(Exchange(key, message.trace_id, question))
         if message.role == "tool":
-            known = finished.get(found[-1].key)
+            known = finished(found[-1].key)
             number = len(found[-1].tools)
             arguments = known.tools[number].arguments if known and number < len(known.tools) else {}
             name = message.tool_name or "?"

@@ -58,12 +58,8 @@ def of_observations(found: Sequence[Observation]) -> Facts | None:
 
 def facts_of(place: Place, talk: Sequence[Exchange]) -> dict[str, Facts]:
     """By exchange key, as far as it is known now."""
-    known = {
-        item.key: of_result(done.result)
-        for item in talk
-        if (done := place.state.finished.get(item.key)) is not None and done.result is not None
-    }
-    missing = tuple(item.trace_id for item in talk if item.trace_id and item.answers and item.key not in known)
+    known = {item.key: of_result(done.result) for item in talk if (done := place.finished(item.key)) is not None}
+    missing = _missing(place, talk)
     if missing and place.chat.tracing is not None:
         known |= place.lookups.get(
             _key(missing), lambda: _read(place.chat, missing[-_LOOKED_UP:]), dict[str, Facts](), fresh_s=_FRESH_S
@@ -75,13 +71,11 @@ def facts_of(place: Place, talk: Sequence[Exchange]) -> dict[str, Facts]:
 
 
 def is_pending(place: Place, talk: Sequence[Exchange]) -> bool:
-    missing = tuple(item.trace_id for item in talk if item.trace_id and item.answers and not _is_known(place, item))
-    return place.lookups.is_pending(_key(missing))
+    return place.lookups.is_pending(_key(_missing(place, talk)))
 
 
-def _is_known(place: Place, item: Exchange) -> bool:
-    done = place.state.finished.get(item.key)
-    return done is not None and done.result is not None
+def _missing(place: Place, talk: Sequence[Exchange]) -> tuple[str, ...]:
+    return tuple(item.trace_id for item in talk if item.trace_id and item.answers and place.finished(item.key) is None)
 
 
 def _key(trace_ids: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

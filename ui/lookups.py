@@ -36,14 +36,23 @@ class Lookups:
             entry = self._entries.get(key)
             now = time.monotonic()
             if entry is None:
-                entry = self._entries[key] = _Entry(default, now)
-                while len(self._entries) > _KEPT:
-                    self._entries.popitem(last=False)
+                entry = self._keep(key, _Entry(default, now))
             elif entry.is_open or now - entry.asked_s < fresh_s:
                 return entry.value
             entry.is_open, entry.asked_s = True, now
         threading.Thread(target=self._ask, args=(entry, ask), name="calango-lookup", daemon=True).start()
         return entry.value
+
+    def put(self, key: Hashable, value: object) -> None:
+        """Remember what is known without asking."""
+        with self._lock:
+            self._keep(key, _Entry(value, time.monotonic(), is_open=False))
+
+    def peek(self, key: Hashable) -> Any:
+        """What is known now; None when nothing is."""
+        with self._lock:
+            entry = self._entries.get(key)
+            return None if entry is None else entry.value
 
     def is_pending(self, key: Hashable) -> bool:
         with self._lock:
@@ -53,6 +62,12 @@ class Lookups:
     def forget(self, key: Hashable) -> None:
         with self._lock:
             self._entries.pop(key, None)
+
+    def _keep(self, key: Hashable, entry: _Entry) -> _Entry:
+        self._entries[key] = entry
+        while len(self._entries) > _KEPT:
+            self._entries.popitem(last=False)
+        return entry
 
     @staticmethod
     def _ask(entry: _Entry, ask: Callable[[], Any]) -> None:

@@ -12,6 +12,7 @@ from calango.chat import ChatService
 from .i18n import DEFAULT, LANGUAGES, Texts
 from .lookups import Lookups
 from .state import PageState
+from .turns import Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,13 @@ class Place:
     state: PageState
     user_id: str
     session_id: str | None
+
+    def finished(self, key: str) -> Finished | None:
+        """What this process knows of a finished turn, by `Exchange.key`."""
+        return self.lookups.peek(("finished", key))
+
+    def remember(self, key: str, turn: Finished) -> None:
+        self.lookups.put(("finished", key), turn)
 
 
 def language_of(preferred: str | None) -> str:

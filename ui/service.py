@@ -10,12 +10,15 @@ from calango.chat import ChatService
 
 from .lookups import Lookups
 
+MODELS = "models"
+
 
 @st.cache_resource(show_spinner=False)
 def chat() -> ChatService:
     """Raises CalangoError when it can't start; that is not cached, so trying again is worth it."""
     made = ChatService()
     atexit.register(made.close)
+    lookups().put(MODELS, made.available_models())
     return made
 
 

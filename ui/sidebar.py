@@ -12,11 +12,13 @@ from calango.records import Session
 from .i18n import LANGUAGES
 from .place import Place, go_to
 from .render import plain
+from .service import MODELS
 from .state import LANGUAGE, MODEL, NEW, session_key
 
 _MODELS_S = 30.0
 _SHOWN = 30
 _TITLE_CHARS = 42
+_FIT, _LIST_PX = 7, 290  # more conversations than fit are scrolled, so that the settings stay in sight
 
 
 def show(place: Place) -> str | None:
@@ -41,10 +43,6 @@ def show(place: Place) -> str | None:
     return model
 
 
-def is_pending(place: Place) -> bool:
-    return place.lookups.is_pending(MODEL)
-
-
 def is_offline(place: Place, model: str | None) -> bool:
     return (model or place.chat.model.spec).partition(":")[0] == OFFLINE
 
@@ -55,18 +53,22 @@ def _conversations(place: Place) -> None:
     st.caption(texts("Conversations"))
     if not found:
         st.caption(texts("None yet."))
-    for session in found:
-        is_here = session.session_id == place.session_id
-        st.button(
-            _title(session),
-            key=session_key(session.session_id),
-            type="secondary" if is_here else "tertiary",
-            icon=":material/pending:" if session.session_id in place.state.running else None,
-            help=texts.when(session.updated_ns),
-            wrap=False,
-            on_click=go_to,
-            args=(session.session_id,),
-        )
+    with st.container(height=_LIST_PX if len(found) > _FIT else "content", gap=None, border=False):
+        for session in found:
+            _conversation(place, session)
+
+
+def _conversation(place: Place, session: Session) -> None:
+    st.button(
+        _title(session),
+        key=session_key(session.session_id),
+        type="secondary" if session.session_id == place.session_id else "tertiary",
+        icon=":material/pending:" if session.session_id in place.state.running else None,
+        help=place.texts.when(session.updated_ns),
+        wrap=False,
+        on_click=go_to,
+        args=(session.session_id,),
+    )
 
 
 def _title(session: Session) -> str:
@@ -79,7 +81,7 @@ def _model(place: Place) -> str | None:
     chat, texts = place.chat, place.texts
     if not chat.graph.has_context("model"):
         return None
-    found = place.lookups.get(MODEL, chat.available_models, [chat.model.spec], fresh_s=_MODELS_S)
+    found = place.lookups.get(MODELS, chat.available_models, [chat.model.spec], fresh_s=_MODELS_S)
     chosen = st.session_state.get(MODEL)
     options = found if chosen is None or chosen in found else [*found, chosen]
     model = st.selectbox(texts("Model"), options, key=MODEL)

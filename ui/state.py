@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from .turns import Finished, RunningTurn
+from .turns import RunningTurn
 
 _PAGE = "calango"
 ASK = "ask"
@@ -42,7 +42,7 @@ def suggestion_key(number: int) -> str:
 
 @dataclass(slots=True)
 class PageState:
-    """`running` by session, `shown` the one of them that is on the page, `finished` by `Exchange.key`.
+    """`running` by session, `shown` the one of them that is on the page.
 
     `question` waits to be sent by the run that follows a click. `refused` says by session why a message was not sent or
     a turn broke off; `vote_problems` by answer why a vote was not taken.
@@ -50,7 +50,6 @@ class PageState:
 
     running: dict[str, RunningTurn] = field(default_factory=dict[str, RunningTurn])
     shown: RunningTurn | None = None
-    finished: dict[str, Finished] = field(default_factory=dict[str, Finished])
     question: str | None = None
     refused: dict[str | None, str] = field(default_factory=dict[str | None, str])
     vote_problems: dict[str, str] = field(default_factory=dict[str, str])

@@ -29,9 +29,9 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What only this browser session knows about a turn that has ended. `result` is None when it broke off."""
+    """What this process knows of a turn that has ended, beyond what its thread says."""
 
-    result: TurnResult | None
+    result: TurnResult
     tools: Sequence[ToolUse] = ()
 
 
@@ -56,23 +56,40 @@ class RunningTurn:
     `before` is the conversation as it was when the turn began, so that a page need not read a thread that is changing.
     """
 
-    def __init__(self, text: str, session_id: str, before: Sequence[Message], stop: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        text: str,
+        session_id: str,
+        before: Sequence[Message],
+        stop: Callable[[str], bool],
+        remember: Callable[[str, Finished], None],
+    ) -> None:
         self.text = text
         self.session_id = session_id
         self.before = tuple(before)
         self.started_s = time.monotonic()
         self._stop = stop
+        self._remember = remember
         self._stop_asked = False
         self._progress = Progress()
         self._changed = threading.Condition()
 
     @classmethod
     def start(
-        cls, chat: ChatService, text: str, session_id: str, before: Sequence[Message], **options: Any
+        cls,
+        chat: ChatService,
+        text: str,
+        session_id: str,
+        before: Sequence[Message],
+        remember: Callable[[str, Finished], None],
+        **options: Any,
     ) -> RunningTurn:
-        """InputError when the message is refused; then nothing was started."""
+        """InputError when the message is refused; then nothing was started.
+
+        `remember` is called at the turn's end with its key, even when nobody looks any more.
+        """
         events = chat.stream_message(text, session_id=session_id, **options)
-        turn = cls(text, session_id, before, chat.stop)
+        turn = cls(text, session_id, before, chat.stop, remember)
         threading.Thread(target=turn._follow, args=(events,), name="calango-turn", daemon=True).start()
         return turn
 
@@ -106,6 +123,9 @@ class RunningTurn:
             failure = f"{type(error).__name__}: {error}"
         finally:
             last = self.progress
+            if last.result is not None:
+                key = last.result.trace_id or last.result.message_id
+                self._remember(key, Finished(last.result, last.tools))
             self._publish(Progress(last.parts, last.asked, last.result, failure, is_done=True))
 
     def _publish(self, progress: Progress) -> None:

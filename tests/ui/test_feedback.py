@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from calango import bundled
@@ -104,6 +105,7 @@ def test_captions_of_an_earlier_conversation_are_read_from_its_traces(page: Open
     first = ask(page(user="ana"), "Quanto é 6 * 7?")
     tracing = bundled.module("ui", "service").chat().tracing
     assert tracing.flush(20)
+    st.cache_resource.clear()  # as after a restart: nothing is remembered
     again = page(user="ana", session=first.query_params["session"])
     for _ in range(200):
         if "tokens" in said(again):

@@ -21,6 +21,7 @@ class Chat:
         self.events = events
         self.gate = Flag()
         self.stopped: list[str] = []
+        self.remembered: dict[str, object] = {}
 
     def stream_message(self, text: str, **_: object) -> Iterator[Event]:
         for place, event in enumerate(self.events):
@@ -36,7 +37,7 @@ class Chat:
 
 
 def started(chat: Chat) -> object:
-    return turns.RunningTurn.start(chat, "Oi?", "s", [])
+    return turns.RunningTurn.start(chat, "Oi?", "s", [], chat.remembered.__setitem__)
 
 
 def test_texts_and_tools_stay_in_the_order_in_which_they_came() -> None:
@@ -48,7 +49,7 @@ def test_texts_and_tools_stay_in_the_order_in_which_they_came() -> None:
     turn = started(chat)
     assert eventually(lambda: turn.progress.is_done)
     assert turn.progress.parts == ("Vou ver.", turns.ToolUse("1", "clock", {}, "12:00"), "Meio-dia.")
-    assert turn.progress.result == RESULT
+    assert chat.remembered == {RESULT.trace_id: turns.Finished(RESULT, turn.progress.tools)}
 
 
 def test_waiting_returns_as_soon_as_there_is_news() -> None:

@@ -36,7 +36,7 @@ DATABASE = "calango.duckdb"
 PROJECT_ID = "7a88fb47-b4e2-43b8-a06c-a5ce950dc53a"
 """What Langfuse's own development seed gives its project: no secret, and links made on one such server fit another."""
 REPORT_VARIABLE = "CALANGO_START_REPORT"  # between parent and child only, not a setting
-_ANSWER_S = 2.0
+_ANSWER_S = 5.0  # a busy server answers late, a dead one refuses at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,10 @@ def announce(home: Path, *, base_url: str, instance_id: str, version: str) -> No
         "version": version,
         "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    temporary = _private_file(home, state)
-    temporary.replace(home / SERVER)
+    try:
+        _private_file(home, state).replace(home / SERVER)
+    except OSError as error:
+        raise HomeError(f"Can't write {SERVER} ({error.strerror}).", "Check the free space in CALANGO_HOME.") from error
 
 
 def withdraw(home: Path) -> None:
@@ -314,7 +316,10 @@ def _create_once(path: Path, data: dict[str, Any]) -> None:
     """Create `path` whole, or leave the one that somebody else has just created."""
     temporary = _private_file(path.parent, data)
     try:
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links: the last of several that start at once wins
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

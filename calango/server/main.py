@@ -196,6 +196,7 @@ class Server(uvicorn.Server):
 
 def background_main() -> int:
     """The child that `calango.local` started: reports how the start went, then serves."""
+    os.umask(0o077)
     report = local.StartReport.from_environment()
     try:
         settings = Settings.load()

@@ -1,4 +1,4 @@
-"""Two pages for people: the recent traces, and one trace as a tree with a waterfall.
+"""Pages for people: the recent traces, those of a session, and one trace as a tree with a waterfall.
 
 No script runs in them. They are shown to this machine only, and only under a name of this machine, so that
 a page from elsewhere can't read them through a name that resolves here (DNS rebinding).
@@ -31,6 +31,7 @@ HEADERS = {
 }
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 RECENT = 50
+SESSION_LIMIT = 500
 
 
 def check_visitor(request: Request, context: Context) -> None:
@@ -56,29 +57,47 @@ async def home(request: Request) -> Response:
             shown.extend(traces_by_id(db, project_id, ids, io=False).values())
         return shown
 
-    rows = "".join(_row(trace) for trace in await reading(request, read))
+    shown = await reading(request, read)
     body = (
         "<h1>Calango</h1><p>This is the local trace server: it speaks Langfuse's API and keeps everything"
         f" in one file on this machine (version {escape(context_of(request).version)}).</p>"
     )
-    if rows:
-        body += (
-            "<table><thead><tr><th>Time (UTC)</th><th>Trace</th><th>User</th><th>Session</th>"
-            f"<th>Duration</th><th>Cost</th></tr></thead><tbody>{rows}</tbody></table>"
-        )
-    else:
-        body += "<p>No traces yet. Run a turn, and it appears here.</p>"
+    body += _table(shown) if shown else "<p>No traces yet. Run a turn, and it appears here.</p>"
     return _page("Calango", body)
+
+
+async def session(request: Request) -> Response:
+    project_id, session_id = request.path_params["project_id"], request.path_params["session_id"]
+
+    def read(db: duckdb.DuckDBPyConnection) -> list[Trace]:
+        wanted = query.TraceFilter(session_id=session_id)
+        ids, _ = query.trace_ids(db, project_id, wanted, order="timestamp ASC", limit=SESSION_LIMIT)
+        return list(traces_by_id(db, project_id, ids, io=False).values())
+
+    shown = await reading(request, read)
+    body = f'<p><a href="/">All traces</a></p><h1>Session {escape(session_id)}</h1>'
+    if not shown:
+        return _page("Not found", f"{body}<p>No such session.</p>", 404)
+    return _page("Session", body + _table(shown))
+
+
+def _table(traces: list[Trace]) -> str:
+    rows = "".join(_row(trace) for trace in traces)
+    return (
+        "<table><thead><tr><th>Time (UTC)</th><th>Trace</th><th>User</th><th>Session</th>"
+        f"<th>Duration</th><th>Cost</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
 
 
 def _row(trace: Trace) -> str:
     link = f"/project/{quote(trace.project_id, safe='')}/traces/{quote(trace.id, safe='')}"
+    session_link = f"/project/{quote(trace.project_id, safe='')}/sessions/{quote(trace.session_id or '', safe='')}"
     failed = any(row.level == "ERROR" for row in trace.observations)
     cells = (
         escape(iso_ms(trace.timestamp_ns)),
         f'<a href="{escape(link)}">{escape(trace.name or trace.id)}</a>',
         escape(trace.user_id or ""),
-        escape(trace.session_id or ""),
+        f'<a href="{escape(session_link)}">{escape(trace.session_id)}</a>' if trace.session_id else "",
         escape(duration(trace.duration_ns)),
         escape(money(trace.total_cost)),
     )
@@ -117,4 +136,5 @@ ROUTES: list[BaseRoute] = [
     Route("/", home),
     Route("/style.css", style),
     Route("/project/{project_id}/traces/{trace_id:path}", trace),
+    Route("/project/{project_id}/sessions/{session_id:path}", session),
 ]

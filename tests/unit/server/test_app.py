@@ -168,7 +168,15 @@ def test_the_first_page_lists_recent_traces(api: httpx.Client, anyone: httpx.Cli
     assert "my-turn" in anyone.get("/").text
 
 
-@pytest.mark.parametrize("path", ["/", "/project/p/traces/t", "/style.css"])
+def test_a_session_has_a_page_with_its_traces(api: httpx.Client, anyone: httpx.Client, shared: LocalServer):
+    attributes = [{"key": "session.id", "value": {"stringValue": "a/b <i>"}}]
+    api.post(f"{PUBLIC}/otel/v1/traces", json=spans("07" * 16, name="first-turn", attributes=attributes))
+
+    page = anyone.get(f"/project/{shared.project_id}/sessions/a%2Fb%20%3Ci%3E")
+    assert (page.status_code, "first-turn" in page.text, "<i>" in page.text) == (200, True, False)
+
+
+@pytest.mark.parametrize("path", ["/", "/project/p/traces/t", "/project/p/sessions/s", "/style.css"])
 def test_a_page_under_a_foreign_name_is_refused(anyone: httpx.Client, path: str):
     assert anyone.get(path, headers={"host": "evil.example"}).status_code == 403
 

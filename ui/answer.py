@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -53,6 +54,14 @@ def show_tool(texts: Texts, tool: ToolUse) -> None:
         if given:
             st.code(call, language="python", wrap_lines=True)
         st.code(tool.content[:_SHOWN_CHARS], language=None, wrap_lines=True)
+
+
+def show_request(value: object) -> None:
+    """What a graph asks a person: a text, or whatever it passed to `interrupt`."""
+    if isinstance(value, str):
+        show_text(value)
+    else:
+        st.code(json.dumps(value, ensure_ascii=False, indent=2, default=str), language="json", wrap_lines=True)
 
 
 def shortened(text: str) -> str:
@@ -117,5 +126,6 @@ def show_failure(texts: Texts, problem: str, retry: Callable[[], None] | None) -
         st.markdown(f":red[:material/error:] **{texts('This answer failed.')}**")
         st.markdown(plain(problem))
         st.caption(texts("`calango doctor` checks model, server and keys, and names the broken part."))
+        again = st.empty()
         if retry is not None:
-            st.button(texts("Try again"), key=RETRY, icon=":material/refresh:", on_click=retry)
+            again.button(texts("Try again"), key=RETRY, icon=":material/refresh:", on_click=retry)

@@ -114,8 +114,9 @@ def _conversation(place: Place, model: str | None, was_typed: bool) -> None:
         if turn is None and talk and not talk[-1].answers:
             _open_end(place, talk[-1])
     with below:
+        problem = st.empty()
         if refused := state.refused.get(place.session_id):
-            st.error(f"**{texts('The message was not answered.')}** {plain(refused)}", icon=":material/error:")
+            problem.error(f"**{texts('The message was not answered.')}** {plain(refused)}", icon=":material/error:")
         watch.show(place, talk, votes, turn)
         if turn is not None and not was_typed:
             st.button(texts("Stop"), key=STOP, icon=":material/stop_circle:", on_click=turn.stop)
@@ -143,15 +144,17 @@ def _retry(place: Place, item: Exchange) -> Callable[[], None] | None:
 def _open_end(place: Place, item: Exchange) -> None:
     """The last question has no answer: someone is asked, it is being answered elsewhere, or it was broken off."""
     texts, session_id = place.texts, place.session_id or ""
+
+    def stop() -> None:
+        place.chat.stop(session_id)
+
     with st.chat_message("assistant", avatar=answer.AGENT):
         if place.chat.is_running(session_id):
             st.caption(f":material/more_horiz: {texts('This answer is being written, from another window.')}")
-            st.button(
-                texts("Stop"), key=STOP, icon=":material/stop_circle:", on_click=place.chat.stop, args=(session_id,)
-            )
+            st.button(texts("Stop"), key=STOP, icon=":material/stop_circle:", on_click=stop)
         elif waits := place.chat.waiting_for(session_id):
             for value in waits:
-                answer.show_text(value if isinstance(value, str) else f"```json\n{value}\n```")
+                answer.show_request(value)
             st.caption(f":material/front_hand: {texts('The agent waits for you: your next message is the answer.')}")
         else:
             answer.show_failure(texts, texts("The turn was broken off before it had answered."), _retry(place, item))

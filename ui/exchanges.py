@@ -34,11 +34,14 @@ def exchanges(messages: Sequence[Message], finished: Callable[[str], Finished | 
             question = message if message.role == "user" else None
             found.append(Exchange(key, message.trace_id, question))
         if message.role == "tool":
-            known = finished(found[-1].key)
-            number = len(found[-1].tools)
-            arguments = known.tools[number].arguments if known and number < len(known.tools) else {}
-            name = message.tool_name or "?"
-            found[-1].tools.append(ToolUse(message.message_id, name, arguments, message.content, message.is_error))
+            found[-1].tools.append(_tool(message, len(found[-1].tools), finished(found[-1].key)))
         elif message.role == "assistant":
             found[-1].answers.append(message)
     return found
+
+
+def _tool(message: Message, number: int, known: Finished | None) -> ToolUse:
+    name = message.tool_name or "?"
+    if known is None or number >= len(known.tools):
+        return ToolUse(message.message_id, name, content=message.content, is_error=message.is_error)
+    return ToolUse(message.message_id, name, known.tools[number].arguments, message.content, message.is_error)

@@ -40,8 +40,9 @@ class Lookups:
             elif entry.is_open or now - entry.asked_s < fresh_s:
                 return entry.value
             entry.is_open, entry.asked_s = True, now
+            known = entry.value
         threading.Thread(target=self._ask, args=(entry, ask), name="calango-lookup", daemon=True).start()
-        return entry.value
+        return known
 
     def put(self, key: Hashable, value: object) -> None:
         """Remember what is known without asking."""

@@ -11,7 +11,7 @@ from calango.records import Session
 
 from .i18n import LANGUAGES
 from .place import Place, go_to
-from .render import plain
+from .render import plain, safe
 from .service import MODELS
 from .state import LANGUAGE, MODEL, NEW, session_key
 
@@ -44,7 +44,8 @@ def show(place: Place) -> str | None:
 
 
 def is_offline(place: Place, model: str | None) -> bool:
-    return (model or place.chat.model.spec).partition(":")[0] == OFFLINE
+    """Whether the offline model answers. A graph that chooses its own model is taken to have a real one."""
+    return place.chat.graph.has_context("model") and (model or place.chat.model.spec).partition(":")[0] == OFFLINE
 
 
 def _conversations(place: Place) -> None:
@@ -85,6 +86,11 @@ def _model(place: Place) -> str | None:
     chosen = st.session_state.get(MODEL)
     options = found if chosen is None or chosen in found else [*found, chosen]
     model = st.selectbox(texts("Model"), options, key=MODEL)
+    if is_offline(place, model):
+        why = safe(chat.model.note) or texts(
+            "It calculates, tells the time and looks things up in the handbook, by fixed rules."
+        )
+        st.badge(texts("no language model"), icon=":material/info:", color="orange", help=why)
     return None if model == chat.model.spec else model
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from calango.chat import ChatService
 from calango.errors import CalangoError
-from calango.records import Done, Event, Interrupt, Message, Token, ToolCall, ToolResult, TurnResult
+from calango.records import Done, Event, Message, Token, ToolCall, ToolResult, TurnResult
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,6 @@ class Progress:
     """A turn as far as it got: texts and tools in the order in which they came."""
 
     parts: tuple[str | ToolUse, ...] = ()
-    asked: tuple[Any, ...] = ()
     result: TurnResult | None = None
     failure: str | None = None
     is_done: bool = False
@@ -126,7 +125,7 @@ class RunningTurn:
             if last.result is not None:
                 key = last.result.trace_id or last.result.message_id
                 self._remember(key, Finished(last.result, last.tools))
-            self._publish(Progress(last.parts, last.asked, last.result, failure, is_done=True))
+            self._publish(Progress(last.parts, last.result, failure, is_done=True))
 
     def _publish(self, progress: Progress) -> None:
         with self._changed:
@@ -136,7 +135,7 @@ class RunningTurn:
 
 def advanced(progress: Progress, event: Event) -> Progress:
     """`progress` after `event`."""
-    parts, asked, result = progress.parts, progress.asked, progress.result
+    parts, result = progress.parts, progress.result
     match event:
         case Token(text=text) if parts and isinstance(parts[-1], str):
             parts = (*parts[:-1], parts[-1] + text)
@@ -146,13 +145,11 @@ def advanced(progress: Progress, event: Event) -> Progress:
             parts = (*parts, ToolUse(id_, name, arguments))
         case ToolResult():
             parts = tuple(_with_result(part, event) for part in parts)
-        case Interrupt(value=value):
-            asked = (*asked, value)
         case Done():
             result = event.result
         case _:
             pass
-    return Progress(parts, asked, result)
+    return Progress(parts, result)
 
 
 def _with_result(part: str | ToolUse, event: ToolResult) -> str | ToolUse:

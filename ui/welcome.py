@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from .place import Place
+from .render import safe
 from .state import suggestion_key
 
 
@@ -20,7 +21,7 @@ def show(place: Place, *, is_offline: bool) -> None:
             st.markdown(f":material/info: **{texts('The offline model answers. It is no language model.')}**")
             st.caption(texts("It calculates, tells the time and looks things up in the handbook, by fixed rules."))
             if note:
-                st.caption(note.replace("$", r"\$"))
+                st.caption(safe(note))
 
 
 def _suggestions(place: Place) -> list[str]:

@@ -58,6 +58,7 @@ def test_an_answer_is_seen_while_it_comes_and_its_beginning_is_kept_when_stopped
     chat.ask("Conte devagar")
     expect(chat.answers).to_contain_text("Era uma vez")
     expect(chat.text(re.compile("Trabalhando"))).to_be_visible()
+    expect(chat.button("Que horas são?")).to_have_count(0)
     chat.shoot("streaming")
     chat.page.get_by_test_id("stChatInputStopButton").click()
     expect(chat.text("Parado. O que já foi dito está guardado.")).to_be_visible()

@@ -31,7 +31,9 @@ def test_the_note_on_the_offline_model_is_shown_with_its_remedy(
 ) -> None:
     monkeypatch.delenv("CALANGO_MODEL")
     monkeypatch.setenv("OLLAMA_BASE_URL", "http://127.0.0.1:9")
-    assert "ollama pull llama3.1:8b" in said(unreachable())
+    app = unreachable()
+    assert "ollama pull llama3.1:8b" in said(app)
+    assert "não é modelo de linguagem" in said(ask(app, "Oi"))
 
 
 def test_a_message_gets_an_answer_with_its_tool_call_and_what_it_took(unreachable: Opens) -> None:

@@ -7,8 +7,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from calango import bundled
+from calango.ids import score_id
 from calango.local import LocalServer
-from calango.tracing import Vote
+from calango.tracing import THUMBS, Vote
 from tests.support.servers import client_of, eventually
 from tests.ui.conftest import Opens, ask, button, said
 
@@ -112,6 +113,31 @@ def test_captions_of_an_earlier_conversation_are_read_from_its_traces(page: Open
             break
         again = again.run()
     assert "tokens" in said(again)
+
+
+def test_votes_given_on_another_machine_are_shown_beside_ones_own(
+    page: Opens, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", server.public_key)
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", server.secret_key)
+    monkeypatch.setenv("LANGFUSE_BASE_URL", server.base_url)
+    app = ask(ask(page(user="ana"), "Quanto é 6 * 7?"), "Quanto é 5 * 5?")
+    app = app.feedback[1].set_value(1).run()
+    chat = bundled.module("ui", "service").chat()
+    assert chat.tracing.flush(20)
+    first = chat.history(app.query_params["session"])[0].trace_id
+    vote = {"id": score_id(first, THUMBS, "ana"), "traceId": first, "name": THUMBS, "dataType": "BOOLEAN", "value": 0}
+    with client_of(server) as http:
+        assert http.post("/api/public/scores", json=vote).is_success
+    st.cache_resource.clear()
+    again = page(user="ana", session=app.query_params["session"])
+    for _ in range(200):
+        if again.feedback[0].value is not None:
+            break
+        again = again.run()
+    assert [found.value for found in again.feedback] == [0, 1]
+    again = again.feedback[0].set_value(None).run()
+    assert again.feedback[0].value is None
 
 
 def test_without_tracing_feedback_is_disabled_and_says_why(page: Opens, monkeypatch: pytest.MonkeyPatch) -> None:

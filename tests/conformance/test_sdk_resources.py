@@ -161,6 +161,21 @@ def test_media_is_uploaded_and_read_back(langfuse: Langfuse, api: httpx.Client, 
     assert answer.headers["content-disposition"] == "attachment"
 
 
+def test_media_in_a_dataset_item_is_resolved(langfuse: Langfuse, api: httpx.Client):
+    picture = b"\x89PNG in a dataset" + uuid4().bytes
+    langfuse.create_dataset(name="pictures")
+    item = langfuse.create_dataset_item(
+        dataset_name="pictures", input={"img": LangfuseMedia(content_bytes=picture, content_type="image/png")}
+    )
+    langfuse.flush()
+
+    path = f"/api/public/dataset-items/{item.id}"
+    eventually(lambda: api.get(path).json()["mediaReferences"])
+    (reference,) = api.get(path).json()["mediaReferences"]
+    assert (reference["field"], reference["jsonPath"]) == ("input", "$['img']")
+    assert httpx.get(reference["media"]["url"]).content == picture
+
+
 def test_a_changed_media_address_is_refused(langfuse: Langfuse, api: httpx.Client):
     body = {
         "traceId": "t",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -9,13 +11,17 @@ import duckdb
 from starlette.requests import Request
 
 from calango.server import bodies, params
-from calango.server.errors import not_found
+from calango.server.errors import not_found, refused
 from calango.server.http import Json, object_of, project_of, reading, writing
+from calango.server.routes.media import signed_url
+from calango.server.shapes import as_dict, as_list
 from calango.server.times import iso_ms
 from calango.store import query, tables
 from calango.store.tables import Row
 
 STATUSES = ("ACTIVE", "ARCHIVED")
+_REFERENCE = re.compile(r"@@@langfuseMedia:type=[^|@]+\|id=([^|@]+)\|source=[^|@]+@@@")
+_MEDIA_FIELDS = {"input": "input_json", "expectedOutput": "expected_output_json", "metadata": "metadata_json"}
 
 
 def dataset_v2(row: Row) -> dict[str, Any]:
@@ -32,7 +38,7 @@ def dataset_v2(row: Row) -> dict[str, Any]:
     }
 
 
-def item_v1(row: Row, dataset_name: str) -> dict[str, Any]:
+def item_v1(row: Row, dataset_name: str, media: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     return {
         "id": row["id"],
         "datasetId": row["dataset_id"],
@@ -45,8 +51,45 @@ def item_v1(row: Row, dataset_name: str) -> dict[str, Any]:
         "sourceObservationId": row["source_observation_id"],
         "createdAt": iso_ms(row["created_ns"]),
         "updatedAt": iso_ms(row["updated_ns"]),
-        "mediaReferences": [],
+        "mediaReferences": media or [],
     }
+
+
+def _references(node: Any, path: str = "$") -> Iterator[tuple[str, str, str]]:
+    """JSONPath, reference and media id of every media reference in a value."""
+    if isinstance(node, str):
+        for match in _REFERENCE.finditer(node):
+            yield path, match.group(), match.group(1)
+    elif (mapping := as_dict(node)) is not None:
+        for key, value in mapping.items():
+            yield from _references(value, f"{path}['{key}']")
+    else:
+        for index, value in enumerate(as_list(node) or []):
+            yield from _references(value, f"{path}[{index}]")
+
+
+def with_media(request: Request, db: duckdb.DuckDBPyConnection, row: Row, dataset_name: str) -> dict[str, Any]:
+    """The item, its media references resolved; those to bytes that are not here are left out."""
+    found = [(field, *reference) for field, column in _MEDIA_FIELDS.items() for reference in _references(row[column])]
+    if not found:
+        return item_v1(row, dataset_name)
+    project_id = row["project_id"]
+    known = {
+        id_: (kind, length)
+        for id_, kind, length in db.execute(
+            "SELECT id, content_type, content_length FROM media"
+            " WHERE project_id = ? AND content IS NOT NULL AND id IN (SELECT unnest(?))",
+            [project_id, [id_ for *_, id_ in found]],
+        ).fetchall()
+    }
+    media: list[dict[str, Any]] = []
+    for field, path, reference, id_ in found:
+        if id_ in known:
+            kind, length = known[id_]
+            url, expires = signed_url(request, project_id, id_)
+            whole = {"mediaId": id_, "contentType": kind, "contentLength": length, "url": url, "urlExpiry": expires}
+            media.append({"field": field, "referenceString": reference, "jsonPath": path, "media": whole})
+    return item_v1(row, dataset_name, media)
 
 
 def find_dataset(db: duckdb.DuckDBPyConnection, project_id: str, name: str) -> Row:
@@ -128,6 +171,8 @@ async def list_items(request: Request) -> Json:
     given, project_id = request.query_params, project_of(request)
     page, limit = params.page_of(given)
     name = params.text(given, "datasetName")
+    if params.text(given, "version") is not None:
+        raise refused("The local server keeps only the newest version of dataset items.")
     where = query.of_project(project_id)
     where.equal("source_trace_id", params.text(given, "sourceTraceId"))
     where.equal("source_observation_id", params.text(given, "sourceObservationId"))
@@ -138,7 +183,7 @@ async def list_items(request: Request) -> Json:
         rows = tables.select(db, "dataset_items", where, limit=limit, offset=(page - 1) * limit)
         names = {row["id"]: row["name"] for row in tables.select(db, "datasets", query.of_project(project_id))}
         meta = params.page_meta(page, limit, query.count(db, "dataset_items", where))
-        return {"data": [item_v1(row, names[row["dataset_id"]]) for row in rows], "meta": meta}
+        return {"data": [with_media(request, db, row, names[row["dataset_id"]]) for row in rows], "meta": meta}
 
     return Json(await reading(request, read))
 
@@ -151,7 +196,7 @@ async def get_item(request: Request) -> Json:
         if row is None:
             raise not_found("Dataset item not found")
         dataset = tables.first(db, "datasets", query.of_project(project_id).equal("id", row["dataset_id"]))
-        return item_v1(row, dataset["name"] if dataset else "")
+        return with_media(request, db, row, dataset["name"] if dataset else "")
 
     return Json(await reading(request, read))
 

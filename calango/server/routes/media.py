@@ -38,6 +38,12 @@ def _signature(context: Context, method: str, project_id: str, id_: str, expires
     return hmac.new(context.signing_key, message, hashlib.sha256).hexdigest()
 
 
+def signed_url(request: Request, project_id: str, id_: str) -> tuple[str, str]:
+    """Where the bytes can be read without keys, and until when (ISO)."""
+    url, expires = _signed(request, "GET", project_id, id_)
+    return url, iso_ms(expires * 1_000_000_000)
+
+
 def _signed(request: Request, method: str, project_id: str, id_: str) -> tuple[str, int]:
     """The address, and when it stops to be valid (s)."""
     expires = int(time.time()) + VALID_S
@@ -179,7 +185,7 @@ async def get(request: Request) -> Json:
     found = await reading(request, read)
     if found is None:
         raise not_found("Media asset not found")
-    url, expires = _signed(request, "GET", project_id, id_)
+    url, expires = signed_url(request, project_id, id_)
     return Json(
         {
             "mediaId": id_,
@@ -187,6 +193,6 @@ async def get(request: Request) -> Json:
             "contentLength": found[1],
             "uploadedAt": iso_ms_or_none(found[2]),
             "url": url,
-            "urlExpiry": iso_ms(expires * 1_000_000_000),
+            "urlExpiry": expires,
         }
     )

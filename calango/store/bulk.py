@@ -8,6 +8,7 @@ and 20 times as fast as one INSERT per row. A NULL that NumPy can't hold travels
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Any
 
 import duckdb
@@ -107,9 +108,11 @@ def _execute(db: duckdb.DuckDBPyConnection, sql: str, batch: dict[str, np.ndarra
 
 
 def _column(name: str, rows: Collection[Row]) -> np.ndarray[Any, Any]:
-    values: list[Any] = [getattr(row, name) for row in rows]
+    values: list[Any] = list(map(attrgetter(name), rows))
     if _is_integer(name):
-        return np.array([_NONE if value is None else value for value in values], dtype=np.int64)
+        if None in values:
+            values = [_NONE if value is None else value for value in values]
+        return np.array(values, dtype=np.int64)
     if name in _FLAGS:
         return np.array(values, dtype=np.bool_)
     if name == "tags":

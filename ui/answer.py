@@ -15,7 +15,7 @@ from .exchanges import Exchange
 from .facts import Facts
 from .i18n import Texts
 from .place import Place
-from .render import Code, Prose, plain, segments
+from .render import Code, Prose, plain, safe, segments
 from .state import RETRY
 from .turns import ToolUse
 
@@ -92,7 +92,7 @@ def show_exchange(
 def caption(place: Place, item: Exchange, facts: Facts) -> str:
     """Model, tokens, cost, time, and the link to the trace, as far as they are known."""
     texts = place.texts
-    parts = [plain(facts.model or texts("unknown model"))]
+    parts = [plain(facts.model)] if facts.model else []
     if facts.input is not None and facts.output is not None:
         about = "≈ " if facts.is_estimate else ""
         parts.append(
@@ -124,7 +124,7 @@ def show_failure(texts: Texts, problem: str, retry: Callable[[], None] | None) -
     """What happened, in the words of who knows it, and what can be done."""
     with st.container(border=True):
         st.markdown(f":red[:material/error:] **{texts('This answer failed.')}**")
-        st.markdown(plain(problem))
+        st.markdown(safe(problem))
         st.caption(texts("`calango doctor` checks model, server and keys, and names the broken part."))
         again = st.empty()
         if retry is not None:

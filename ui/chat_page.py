@@ -14,7 +14,7 @@ from . import answer, facts, feedback, live, service, sidebar, watch, welcome
 from .exchanges import Exchange, exchanges
 from .i18n import Texts
 from .place import Place, go_to, language_of, session_of, user_of
-from .render import plain
+from .render import safe
 from .state import ASK, STOP, page_state
 from .turns import RunningTurn
 
@@ -42,7 +42,7 @@ def _refuse_address(texts: Texts, error: InputError) -> None:
             st.query_params.pop(name, None)
 
     st.error(f"**{texts('This address does not lead to a conversation.')}**", icon=":material/link_off:")
-    st.markdown(plain(str(error)))
+    st.markdown(safe(str(error)))
     st.button(texts("New conversation"), on_click=leave)
 
 
@@ -104,7 +104,7 @@ def _conversation(place: Place, model: str | None, was_typed: bool) -> None:
     hello = st.empty()  # cleared at once by the first question; anything else would stay until the answer is complete
     if not talk and turn is None:
         with hello.container():
-            welcome.show(place, is_offline=sidebar.is_offline(place, model))
+            welcome.show(place, model)
     # The running turn is drawn last, but into the place where its finished exchange will be: nothing jumps at its end.
     conversation, below = st.container(), st.container()
     with conversation:
@@ -116,7 +116,7 @@ def _conversation(place: Place, model: str | None, was_typed: bool) -> None:
     with below:
         problem = st.empty()
         if refused := state.refused.get(place.session_id):
-            problem.error(f"**{texts('The message was not answered.')}** {plain(refused)}", icon=":material/error:")
+            problem.error(f"**{texts('The message was not answered.')}** {safe(refused)}", icon=":material/error:")
         watch.show(place, talk, votes, turn)
         if turn is not None and not was_typed:
             st.button(texts("Stop"), key=STOP, icon=":material/stop_circle:", on_click=turn.stop)

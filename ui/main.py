@@ -10,7 +10,7 @@ from calango.errors import CalangoError
 from . import chat_page, service
 from .i18n import Texts
 from .place import language_of
-from .render import plain
+from .render import safe
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         _navigation(texts).run()
     except CalangoError as error:
         st.error(f"**{texts('Calango can not show this page.')}**", icon=":material/error:")
-        st.markdown(plain(str(error)))
+        st.markdown(safe(str(error)))
         st.button(texts("Try again"))
 
 

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from calango.models import OFFLINE
 from calango.records import Session
 
+from . import offline
 from .i18n import LANGUAGES
 from .place import Place, go_to
-from .render import plain, safe
+from .render import plain
 from .service import MODELS
 from .state import LANGUAGE, MODEL, NEW, session_key
 
@@ -41,11 +41,6 @@ def show(place: Place) -> str | None:
         _language(place)
         _mode(place)
     return model
-
-
-def is_offline(place: Place, model: str | None) -> bool:
-    """Whether the offline model answers. A graph that chooses its own model is taken to have a real one."""
-    return place.chat.graph.has_context("model") and (model or place.chat.model.spec).partition(":")[0] == OFFLINE
 
 
 def _conversations(place: Place) -> None:
@@ -86,10 +81,8 @@ def _model(place: Place) -> str | None:
     chosen = st.session_state.get(MODEL)
     options = found if chosen is None or chosen in found else [*found, chosen]
     model = st.selectbox(texts("Model"), options, key=MODEL)
-    if is_offline(place, model):
-        why = safe(chat.model.note) or texts(
-            "It calculates, tells the time and looks things up in the handbook, by fixed rules."
-        )
+    if offline.is_offline(place, model):
+        why = offline.why(place) or texts("It calculates, tells the time and looks things up in the handbook.")
         st.badge(texts("no language model"), icon=":material/info:", color="orange", help=why)
     return None if model == chat.model.spec else model
 
@@ -109,10 +102,15 @@ def _mode(place: Place) -> None:
     chat, texts = place.chat, place.texts
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if chat.settings.mode == "local":
-            st.badge(texts("local"), icon=":material/home:", color="green", help=texts("Traces stay on this machine."))
+            st.badge(
+                texts("traces: local"),
+                icon=":material/home:",
+                color="green",
+                help=texts("Traces stay on this machine."),
+            )
         elif chat.settings.mode == "remote":
             host = urlsplit(chat.settings.base_url).netloc
-            st.badge(texts("remote"), icon=":material/cloud:", color="blue", help=plain(host))
+            st.badge(texts("traces: remote"), icon=":material/cloud:", color="blue", help=plain(host))
         else:
             st.badge(
                 texts("tracing off"),

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
+from . import offline
 from .place import Place
-from .render import safe
 from .state import suggestion_key
 
 
-def show(place: Place, *, is_offline: bool) -> None:
-    texts, note = place.texts, place.chat.model.note
+def show(place: Place, model: str | None) -> None:
+    texts, why = place.texts, offline.why(place)
     st.title(texts("What can I do for you?"))
     st.markdown(texts("Every answer is traced: you see its tokens, cost and time, and can rate exactly that answer."))
     with st.container(horizontal=True, gap="small"):
         for number, question in enumerate(_suggestions(place)):
             st.button(question, key=suggestion_key(number), on_click=_ask, args=(place, question))
-    if is_offline:
+    if offline.is_offline(place, model):
         with st.container(border=True):
             st.markdown(f":material/info: **{texts('The offline model answers. It is no language model.')}**")
-            st.caption(texts("It calculates, tells the time and looks things up in the handbook, by fixed rules."))
-            if note:
-                st.caption(safe(note))
+            st.caption(texts("It calculates, tells the time and looks things up in the handbook."))
+            if why:
+                st.caption(why)
 
 
 def _suggestions(place: Place) -> list[str]:

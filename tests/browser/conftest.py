@@ -46,7 +46,9 @@ def _reply(gate: Callable[[], Event], request: dict[str, Any]) -> Reply:
     last = request["messages"][-1]
     asked = last["content"]
     if last["role"] == "tool":
-        return Reply("12% de 3.500 são **420**.\n\n```python\nprint(3500 * 0.12)  # 420\n```\n\nCusta US$ 5 ou US$ 6?")
+        return Reply(
+            "12% de 3.500 são **420**.\n\n```python\nprint(3500 * 0.12)  # 420\n```\n\nNa fatura: US$ 420 de US$ 3.500."
+        )
     if "12%" in asked:
         return Reply(tool_calls=[call("calculator", expression="3500 * 0.12")])
     if "devagar" in asked:

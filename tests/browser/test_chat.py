@@ -21,7 +21,7 @@ def test_a_conversation_is_held_rated_and_found_again(tab: Tab) -> None:
     chat.ask("Quanto é 12% de 3500?")
     expect(chat.answers).to_contain_text("12% de 3.500 são 420.")
     expect(chat.answers).to_contain_text("calculator")
-    expect(chat.answers).to_contain_text("Custa US$ 5 ou US$ 6?")
+    expect(chat.answers).to_contain_text("Na fatura: US$ 420 de US$ 3.500.")
     expect(chat.answers).to_contain_text(re.compile(r"llama3\.1:8b · \d+ \+ \d+ tokens · "))
 
     chat.thumb("up").click()

@@ -33,13 +33,18 @@ def page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Opens]:
 
     yield opens
     with suppress(CalangoError):
-        chat = bundled.module("ui", "service").chat()
-        chat.close()
-        if chat.tracing is not None:
-            chat.tracing.close(0.1)
-    st.cache_resource.clear()
+        tracing = bundled.module("ui", "service").chat().tracing
+        restart()
+        if tracing is not None:
+            tracing.close(0.1)
     close_all()
     local.stop(home)
+
+
+def restart() -> None:
+    """As if the process of the UI had ended and begun again: it remembers nothing."""
+    bundled.module("ui", "service").chat().close()
+    st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from calango import bundled
@@ -11,7 +10,7 @@ from calango.ids import score_id
 from calango.local import LocalServer
 from calango.tracing import THUMBS, Vote
 from tests.support.servers import client_of, eventually
-from tests.ui.conftest import Opens, ask, button, said
+from tests.ui.conftest import Opens, ask, button, restart, said
 
 
 def votes() -> list[Vote]:
@@ -106,7 +105,7 @@ def test_captions_of_an_earlier_conversation_are_read_from_its_traces(page: Open
     first = ask(page(user="ana"), "Quanto é 6 * 7?")
     tracing = bundled.module("ui", "service").chat().tracing
     assert tracing.flush(20)
-    st.cache_resource.clear()  # as after a restart: nothing is remembered
+    restart()
     again = page(user="ana", session=first.query_params["session"])
     for _ in range(200):
         if "tokens" in said(again):
@@ -129,7 +128,7 @@ def test_votes_given_on_another_machine_are_shown_beside_ones_own(
     vote = {"id": score_id(first, THUMBS, "ana"), "traceId": first, "name": THUMBS, "dataType": "BOOLEAN", "value": 0}
     with client_of(server) as http:
         assert http.post("/api/public/scores", json=vote).is_success
-    st.cache_resource.clear()
+    restart()
     again = page(user="ana", session=app.query_params["session"])
     for _ in range(200):
         if again.feedback[0].value is not None:

@@ -103,16 +103,22 @@ async def body_of(request: Request) -> bytes:
 
 def inflate(raw: bytes, limit: int = MAX_INFLATED) -> bytes:
     """Undo gzip or zlib, and stop at `limit` bytes: a small body may hold a huge one."""
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        data = inflater.decompress(raw, limit + 1)
-    except zlib.error:
-        raise ApiError(400, "The body is not valid gzip.") from None
-    if len(data) > limit:
-        raise ApiError(413, f"The inflated body is larger than {limit} bytes.")
-    if not inflater.eof:
-        raise ApiError(400, "The body is cut off.")
-    return data
+    parts: list[bytes] = []
+    size = 0
+    while raw:  # a gzip stream may have several members (RFC 1952, 2.2)
+        inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        try:
+            part = inflater.decompress(raw, limit - size + 1)
+        except zlib.error:
+            raise ApiError(400, "The body is not valid gzip.") from None
+        size += len(part)
+        if size > limit:
+            raise ApiError(413, f"The inflated body is larger than {limit} bytes.")
+        if not inflater.eof:
+            raise ApiError(400, "The body is cut off.")
+        parts.append(part)
+        raw = inflater.unused_data
+    return b"".join(parts)
 
 
 async def json_of(request: Request) -> Any:

@@ -205,3 +205,27 @@ def test_a_comment_comes_back_with_its_object(api: httpx.Client, server: LocalSe
 
     assert api.get(f"/api/public/comments/{id_}").json()["content"] == "olá"
     assert [found["id"] for found in api.get("/api/public/comments", params={"objectId": "t"}).json()["data"]] == [id_]
+
+
+@pytest.mark.parametrize(
+    ("config", "good", "bad"),
+    [
+        ({"dataType": "NUMERIC", "minValue": 0, "maxValue": 5}, 5, 6),
+        ({"dataType": "CATEGORICAL", "categories": [{"label": "a", "value": 1}]}, "a", "b"),
+        ({"dataType": "BOOLEAN"}, 1, 2),
+    ],
+)
+def test_a_score_must_fit_its_config(api: httpx.Client, config: dict[str, Any], good: object, bad: object):
+    id_ = api.post("/api/public/score-configs", json={"name": "c", **config}).json()["id"]
+    score = {"name": "c", "traceId": "t", "configId": id_}
+
+    assert api.post("/api/public/scores", json=score | {"value": bad}).status_code == 400
+    assert api.post("/api/public/scores", json=score | {"value": good}).status_code == 200
+    (found,) = api.get("/api/public/v3/scores", params={"traceId": "t"}).json()["data"]
+    assert found["dataType"] == config["dataType"]
+
+
+def test_a_score_with_a_config_that_does_not_exist_is_refused(api: httpx.Client):
+    score = {"name": "c", "traceId": "t", "configId": "nothing", "value": 1}
+
+    assert api.post("/api/public/scores", json=score).status_code == 400

@@ -57,6 +57,38 @@ def _checked(kind: str, low: float | None, high: float | None, categories: list[
         raise invalid(problem(["categories"], f"Categories are not allowed for data type {kind}"))
 
 
+def configured(body: dict[str, Any], config: Row | None) -> dict[str, Any]:
+    """A score's body with what its config says of it; ApiError 400 when the score contradicts the config.
+
+    `config` is the one that the body names, None when there is no such config.
+    """
+    if body.get("configId") is None:
+        return body
+    if config is None or config["is_archived"]:
+        raise invalid(problem(["configId"], "The score config does not exist in this project, or is archived"))
+    kind, value = config["data_type"], body.get("value")
+    if body.get("name") != config["name"]:
+        raise invalid(problem(["name"], f"Name does not match the config's name: {config['name']}"))
+    if body.get("dataType") not in {None, kind}:
+        raise invalid(problem(["dataType"], f"Data type does not match the config's data type: {kind}"))
+    if kind == "NUMERIC" and isinstance(value, int | float):
+        low, high = config["min_value"], config["max_value"]
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise invalid(problem(["value"], f"Value lies outside the config's range from {low} to {high}"))
+    labels = [str((as_dict(item) or {}).get("label")) for item in as_list(config["categories_json"]) or []]
+    if kind == "CATEGORICAL" and value not in labels:
+        raise invalid(problem(["value"], "Value is none of the config's categories: " + ", ".join(labels)))
+    return body | {"dataType": kind}
+
+
+def configs_of(db: duckdb.DuckDBPyConnection, project_id: str, bodies_: list[Any]) -> dict[str, Row]:
+    """The configs that these scores name, by id."""
+    ids = [id_ for body in bodies_ if isinstance(id_ := (as_dict(body) or {}).get("configId"), str)]
+    if not ids:
+        return {}
+    return {row["id"]: row for row in tables.select(db, "score_configs", query.of_project(project_id).among("id", ids))}
+
+
 async def create(request: Request) -> Json:
     body, project_id = await object_of(request), project_of(request)
     kind, categories = bodies.choice(body, "dataType", _TYPES), _categories(body)

@@ -12,10 +12,12 @@ from starlette.requests import Request
 from calango.server import params, wire_scores
 from calango.server.errors import ApiError, invalid, not_found, problem
 from calango.server.http import Json, json_of, project_of, reading, writing
+from calango.server.routes.configs import configs_of, configured
 from calango.server.routes.traces import traces_by_id
 from calango.server.shapes import as_dict, as_list
 from calango.server.wire import trace_of_score
 from calango.store import ScoreRow, query
+from calango.store.tables import Row
 from calango.store.write import delete_score, put_scores
 
 _OBJECT_WANTED = problem([], "Invalid input: expected object", "invalid_type", expected="object")
@@ -40,11 +42,13 @@ async def create(request: Request) -> Json:
     body = await json_of(request)
     project_id, now_ns = project_of(request), time.time_ns()
     items = as_list(body)
+    sent = [body] if items is None else items
+    configs = await reading(request, lambda db: configs_of(db, project_id, sent)) if _names_config(sent) else {}
     if items is None:
         single = as_dict(body)
         if single is None:
             raise invalid(_OBJECT_WANTED)
-        row = wire_scores.score_row(single, project_id, now_ns)
+        row = wire_scores.score_row(_with_config(single, configs), project_id, now_ns)
         await writing(request, lambda db: put_scores(db, [row]))
         return Json({"id": row.id})
     rows: list[ScoreRow] = []
@@ -54,13 +58,21 @@ async def create(request: Request) -> Json:
             single = as_dict(item)
             if single is None:
                 raise invalid(_OBJECT_WANTED)
-            rows.append(wire_scores.score_row(single, project_id, now_ns))
+            rows.append(wire_scores.score_row(_with_config(single, configs), project_id, now_ns))
         except ApiError as error:
             errors.append({"message": f"Score {index}: {_explained(error)}"})
     await writing(request, lambda db: put_scores(db, rows))
     if errors:
         return Json({"accepted": len(rows), "rejected": len(errors), "errors": errors}, 207)
     return Json({"message": "Accepted"}, 202)
+
+
+def _names_config(sent: list[Any]) -> bool:
+    return any((as_dict(item) or {}).get("configId") is not None for item in sent)
+
+
+def _with_config(body: dict[str, Any], configs: dict[str, Row]) -> dict[str, Any]:
+    return configured(body, configs.get(str(body.get("configId"))))
 
 
 def _explained(error: ApiError) -> str:

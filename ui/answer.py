@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from urllib.parse import quote
 
 import streamlit as st
 
@@ -14,6 +13,7 @@ from . import feedback
 from .exchanges import Exchange
 from .facts import Facts
 from .i18n import Texts
+from .links import trace_url
 from .place import Place
 from .render import Code, Prose, plain, safe, segments
 from .state import RETRY
@@ -102,10 +102,8 @@ def caption(place: Place, item: Exchange, facts: Facts) -> str:
         parts.append(texts("no known cost") if facts.cost_usd is None else plain(texts.money(facts.cost_usd)))
     if facts.latency_ms is not None:
         parts.append(plain(texts.duration(facts.latency_ms)))
-    tracing = place.chat.tracing
-    url = tracing.trace_url(item.trace_id) if tracing is not None and item.trace_id else None
-    if url is not None:
-        parts.append(f"[{texts('Trace')}]({quote(url, safe=':/#?&=%')})")
+    if (url := trace_url(place, item.trace_id)) is not None:
+        parts.append(f"[{texts('Trace')}]({url})")
     return " · ".join(parts)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from . import facts, feedback
+from . import facts, feedback, links
 from .exchanges import Exchange
 from .place import Place
 from .turns import RunningTurn
@@ -42,4 +42,5 @@ def _waits(place: Place, talk: Sequence[Exchange], votes: feedback.Votes) -> tup
         place.session_id is not None and place.chat.is_running(place.session_id),
         facts.is_pending(place, talk),
         feedback.is_pending(place, votes),
+        links.is_pending(place, talk),
     )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from calango import bundled
+from calango.records import Usage
 from tests.support.ollama import OllamaServer, Reply, call
 from tests.ui.conftest import Opens, ask, button, ollama_answers, said
 
@@ -45,6 +49,17 @@ def test_a_message_gets_an_answer_with_its_tool_call_and_what_it_took(unreachabl
     assert "calculator" in answer.expander[0].label
     assert "tokens · sem custo conhecido · " in said(app)
     assert "calango\\-offline" in said(app)
+
+
+def test_the_caption_says_what_a_priced_answer_cost(unreachable: Opens) -> None:
+    app = ask(unreachable(user="ana"), "Quanto é 6 * 7?")
+    service = bundled.module("ui", "service")
+    trace_id = service.chat().history(app.query_params["session"])[-1].trace_id
+    key = ("finished", trace_id)
+    known = service.lookups().peek(key)
+    result = replace(known.result, cost_usd=Decimal("0.0125"), usage=Usage(1200, 34, estimated=True), latency_ms=2345.6)
+    service.lookups().put(key, replace(known, result=result))
+    assert "≈ 1.200 + 34 tokens · US\\$ 0\\,0125 · 2\\,3 s · [Trace](http" in said(app.run())
 
 
 def test_a_suggestion_is_asked_with_one_click(unreachable: Opens) -> None:

@@ -95,7 +95,7 @@ def test_a_vote_arrives_at_the_server_and_the_page_says_so(page: Opens, server: 
     assert eventually(arrived, within_s=20)
     app = app.run()
     assert "Recebido" in said(app)
-    assert f"[Trace]({server.base_url}/project/" in said(app)
+    assert eventually(lambda: f"[Trace]({server.base_url}/project/" in said(app.run()))
     with client_of(server) as http:
         scores = http.get("/api/public/v2/scores").json()["data"]
     assert [(score["name"], score["value"]) for score in scores] == [("user-feedback", 1)]

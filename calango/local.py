@@ -76,7 +76,7 @@ def prepare_home(home: Path) -> Path:
 def keys(home: Path) -> Keys:
     """The keys of this home; made at the first call, and the same for all who call at once."""
     path = prepare_home(home) / KEYS
-    found = _read_json(path)
+    found = read_json(path)
     if found is None and not path.exists():
         _create_once(
             path,
@@ -86,7 +86,7 @@ def keys(home: Path) -> Keys:
                 "project_id": PROJECT_ID,
             },
         )
-        found = _read_json(path)
+        found = read_json(path)
     try:
         return Keys(**{name: str((found or {})[name]) for name in ("public_key", "secret_key", "project_id")})
     except KeyError:
@@ -97,7 +97,7 @@ def keys(home: Path) -> Keys:
 
 def find(home: Path) -> LocalServer | None:
     """The server of this home when it runs and answers; None otherwise."""
-    state = _read_json(home / SERVER)
+    state = read_json(home / SERVER)
     if state is None or not _answers(state):
         return None
     own = keys(home)
@@ -153,28 +153,6 @@ def stop(home: Path, *, wait_s: float = 10) -> bool:
     raise LocalServerError("The local server has not ended yet.", f"See {LOG} in CALANGO_HOME.")
 
 
-def announce(home: Path, *, base_url: str, instance_id: str, version: str) -> None:
-    """The server's side: say where it answers."""
-    state = {
-        "base_url": base_url,
-        "pid": os.getpid(),
-        "instance": instance_id,
-        "version": version,
-        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    try:
-        _private_file(home, state).replace(home / SERVER)
-    except OSError as error:
-        raise HomeError(f"Can't write {SERVER} ({error.strerror}).", "Check the free space in CALANGO_HOME.") from error
-
-
-def withdraw(home: Path) -> None:
-    """The server's side: it ends. The word of another process is left alone."""
-    state = _read_json(home / SERVER)
-    if state is not None and state.get("pid") == os.getpid():
-        (home / SERVER).unlink(missing_ok=True)
-
-
 def is_alive(pid: int) -> bool:
     """Whether `pid` runs. A child of ours that has ended is collected, or it would count as running."""
     with contextlib.suppress(ChildProcessError, AttributeError):
@@ -188,42 +166,14 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-class StartReport:
-    """How a background start went, from the child to the parent through a file that exists for that long."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-
-    @classmethod
-    def from_environment(cls) -> StartReport:
-        value = os.environ.pop(REPORT_VARIABLE, "")
-        return cls(Path(value) if value else None)
-
-    def ready(self) -> None:
-        self._write({"ready": True})
-
-    def failed(self, error: CalangoError) -> None:
-        self._write({"error": type(error).__name__, "message": error.message, "hint": error.hint})
-
-    def _write(self, data: dict[str, Any]) -> None:
-        if self.path is not None and self.path.exists():
-            temporary = self.path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(data), encoding="utf-8")
-            temporary.replace(self.path)
-
-    def read(self) -> dict[str, Any] | None:
-        """None while nothing was reported."""
-        return _read_json(self.path) if self.path is not None else None
-
-
 def _start(settings: Settings, deadline: float) -> None:
     """Start the child and wait for its report. Raises what it failed with."""
     with tempfile.TemporaryDirectory(prefix="calango-") as folder:
-        report = StartReport(Path(folder) / "start.json")
-        (Path(folder) / "start.json").touch()
+        report = Path(folder) / "start.json"  # the child writes how its start went, once, and never in part
+        report.touch()
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "calango.server"],
-            env=_child_environment(settings) | {REPORT_VARIABLE: str(report.path)},
+            env=_child_environment(settings) | {REPORT_VARIABLE: str(report)},
             cwd=settings.home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -232,7 +182,7 @@ def _start(settings: Settings, deadline: float) -> None:
         )
         while True:
             exited = process.poll() is not None  # asked first, so that the last word of an ended child is heard
-            answer = report.read()
+            answer = read_json(report)
             if answer is not None and answer.get("ready"):
                 process.returncode = 0  # it lives on by itself: no warning about a child that still runs
                 return
@@ -291,7 +241,7 @@ def _answers(state: dict[str, Any]) -> bool:
     return isinstance(answer, dict) and cast("dict[str, Any]", answer).get("instance") == state.get("instance")
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
     """None when the file is missing, empty or no JSON object."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -304,7 +254,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return cast("dict[str, Any]", data) if isinstance(data, dict) else None
 
 
-def _private_file(home: Path, data: dict[str, Any]) -> Path:
+def private_file(home: Path, data: dict[str, Any]) -> Path:
     """A complete new file that only its owner can read."""
     handle, name = tempfile.mkstemp(dir=home, suffix=".tmp")  # mkstemp makes it 0600
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -314,7 +264,7 @@ def _private_file(home: Path, data: dict[str, Any]) -> Path:
 
 def _create_once(path: Path, data: dict[str, Any]) -> None:
     """Create `path` whole, or leave the one that somebody else has just created."""
-    temporary = _private_file(path.parent, data)
+    temporary = private_file(path.parent, data)
     try:
         os.link(temporary, path)
     except FileExistsError:

@@ -21,18 +21,20 @@ import uvicorn
 
 from calango import __version__, local
 from calango.errors import CalangoError, HomeError, LocalServerError
+from calango.server import word
 from calango.server.app import create_app
 from calango.server.auth import Keyring, secret_hash
 from calango.server.costs import PriceBook
 from calango.server.http import Context
 from calango.settings import Settings
-from calango.store import Store
+from calango.store import Store, StoreLocked
 from calango.store.write import put_project
 
 log = logging.getLogger("calango.server")
 PROJECT_NAME = "calango"
 LOG_BYTES = 1_000_000
 GRACE_S = 10
+PATIENCE_S = 8.0
 
 
 def serve(
@@ -54,7 +56,7 @@ def serve(
     address = host or settings.host
     listener = _listen(address, settings.port if port is None else port, fall_back=background)
     try:
-        store = Store.open(home / local.DATABASE)
+        store = _open(home / local.DATABASE, patience_s=PATIENCE_S if background else 0)
     except BaseException:
         listener.close()
         raise
@@ -65,7 +67,7 @@ def serve(
             server = Server(context, settings.server_idle_s if background else 0)
 
             def ready() -> None:
-                local.announce(home, base_url=base_url, instance_id=context.instance_id, version=__version__)
+                word.announce(home, base_url=base_url, instance_id=context.instance_id, version=__version__)
                 log.info("listening on %s", base_url)
                 if on_ready is not None:
                     on_ready(base_url)
@@ -74,7 +76,19 @@ def serve(
             server.run(sockets=[listener])
     finally:
         store.close()
-        local.withdraw(home)
+        word.withdraw(home)
+
+
+def _open(path: Path, *, patience_s: float) -> Store:
+    """The store; waits that long for a server that is just ending to let go of the file."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return Store.open(path)
+        except StoreLocked:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _context(store: Store, keys: local.Keys, address: str) -> Context:
@@ -197,7 +211,7 @@ class Server(uvicorn.Server):
 def background_main() -> int:
     """The child that `calango.local` started: reports how the start went, then serves."""
     os.umask(0o077)
-    report = local.StartReport.from_environment()
+    report = word.StartReport.from_environment()
     try:
         settings = Settings.load()
         _log_to(local.prepare_home(settings.home) / local.LOG)

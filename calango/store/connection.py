@@ -31,6 +31,10 @@ _BROKEN = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalExcept
 CHECKPOINT = "64MB"  # size of the write-ahead log at which DuckDB folds it into the file
 
 
+class StoreLocked(StoreError):
+    """Another process has the file open; it may be about to end."""
+
+
 @dataclass(slots=True)
 class _Job:
     """Either observations (which are inserted together with their neighbours') or any other write."""
@@ -57,7 +61,7 @@ class Store:
     def open(cls, path: Path) -> Store:
         """Create or open the file and bring its schema up to date.
 
-        Raises StoreError (locked by another process, damaged, newer), HomeError (permission, disk full).
+        Raises StoreLocked, StoreError (damaged, newer), HomeError (permission, disk full).
         """
         db = _connect(path)
         try:
@@ -194,7 +198,7 @@ def _explained(error: Exception, path: Path) -> Exception:
         return error
     text = str(error)
     if "lock on file" in text or "already open" in text:
-        return StoreError(
+        return StoreLocked(
             f"The database {path.name} is open in another process.", "End that process, or use another CALANGO_HOME."
         )
     if "No space left" in text or "Could not write" in text:

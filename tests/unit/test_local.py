@@ -131,6 +131,28 @@ def test_a_damaged_database_is_explained_to_the_caller(home: Path):
         local.ensure(settings_for(home))
 
 
+def test_a_server_that_is_just_ending_is_waited_for(home: Path):
+    local.prepare_home(home)
+    code = (
+        "import sys; from pathlib import Path; from calango.store import Store\n"
+        "store = Store.open(Path(sys.argv[1])); print('open', flush=True); sys.stdin.readline(); store.close()"
+    )
+    ending = subprocess.Popen(
+        [sys.executable, "-c", code, str(home / local.DATABASE)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert ending.stdout is not None
+    assert ending.stdout.readline() == "open\n"
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(local.ensure, settings_for(home))
+        assert eventually((home / local.LOG).exists)  # the new one is on its way
+        ending.communicate("\n", timeout=20)
+        assert started.result(20).pid
+    local.stop(home)
+
+
 def test_a_home_that_is_a_file_is_explained_to_the_caller(home: Path):
     home.write_text("not a folder", encoding="utf-8")
 

@@ -45,10 +45,12 @@ format: install ## Let ruff write the code as `check` wants it
 	@$(BIN)/ruff format .
 
 bench: install ## Measure what tracing costs, beside its peers
+	@$(BIN)/uv export --quiet --frozen --no-emit-project $(EXTRAS) --extra bench --output-file $(VENV)/locked-bench.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/locked-bench.txt
 	@$(BIN)/python -m benchmarks
 
 lock: install ## Resolve the dependencies again and write uv.lock
-	@$(BIN)/uv lock --upgrade
+	@$(BIN)/uv lock --upgrade --default-index "$$($(BIN)/python -c 'from pip._internal.models.index import PyPI; print(PyPI.simple_url)')"
 	@sed -i -E 's#https://[^/"]+/#https://packages.invalid/#' uv.lock
 
 docs: install ## Write the pages that follow from the code

@@ -32,6 +32,7 @@ from calango.tracing.outbox import Outbox
 
 CLOSE_S = 2.0
 _SCOPE = "langfuse-sdk"
+_SDK_FLUSH_AT = 512
 _QUEUE = 20_000  # spans that may wait for the batch thread
 _chosen: ContextVar[tuple[int, int] | None] = ContextVar("calango_chosen_ids", default=None)
 
@@ -94,6 +95,7 @@ class Tracing:
             secret_key=known.secret_key if known else "not known yet",
             base_url=known.base_url if known else "http://127.0.0.1:9",
             timeout=settings.timeout_s,
+            flush_at=_SDK_FLUSH_AT,  # or it reads LANGFUSE_FLUSH_AT itself, and fails where its queue is smaller
             environment=settings.environment,
             release=settings.release,
             debug=settings.debug,

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 _ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant"}
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+_PLAIN = {"human": b'{"role":"user","content":', "ai": b'{"role":"assistant","content":'}
 _NOT_ENCODABLE = b'"<not encodable>"'
 
 
@@ -114,14 +115,16 @@ class Encoder:
     def message(self, message: BaseMessage) -> bytes:
         # The message is kept beside its bytes, so that its identity can't be given to another object meanwhile.
         known = self._seen.get(id(message))
-        if known is not None and known[0] is message:
+        if known is not None:
             return known[1]
-        encoded = to_json(message_dict(message))
+        encoded = _encoded(message)
         self._seen[id(message)] = (message, encoded)
         return encoded
 
     def messages(self, messages: Iterable[BaseMessage]) -> bytes:
-        return b"[" + b",".join(self.message(message) for message in messages) + b"]"
+        get, message = self._seen.get, self.message
+        parts = [known[1] if (known := get(id(item))) is not None else message(item) for item in messages]
+        return b"[" + b",".join(parts) + b"]"
 
     def state(self, value: object) -> str:
         """A node's input or output: its new messages, `messages_before` when some were left out, and its other keys."""
@@ -158,6 +161,27 @@ class Encoder:
             if candidate is first or (candidate.id is not None and candidate.id == first.id):
                 return index
         return 0
+
+
+def _encoded(message: BaseMessage) -> bytes:
+    """As `to_json(message_dict(message))`; the common message, which has only text, takes a short way."""
+    kind, content = message.type, message.content
+    if (
+        (kind == "human" or (kind == "ai" and not _says_more(message)))
+        and isinstance(content, str)
+        and not message.name
+    ):
+        try:
+            return _PLAIN[kind] + orjson.dumps(content) + b"}"
+        except TypeError:
+            pass
+    return to_json(message_dict(message))
+
+
+def _says_more(message: BaseMessage) -> bool:
+    return isinstance(message, AIMessage) and bool(
+        message.tool_calls or message.invalid_tool_calls or message.additional_kwargs
+    )
 
 
 def _is_messages(value: object) -> bool:

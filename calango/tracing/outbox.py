@@ -25,7 +25,7 @@ _RECENT_S = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A row. `body` is a serialized ExportTraceServiceRequest (spans) or JSON (score); a withdrawal has none."""
+    """A row. `body` is a gzipped ExportTraceServiceRequest (spans) or JSON (score); a withdrawal has none."""
 
     id: int
     kind: Kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def sent_spans(tracing: Tracing) -> list[SentSpan]:
     found: list[SentSpan] = []
     for item in tracing.outbox.items(100_000):
         if item.kind == "spans":
-            request = ExportTraceServiceRequest.FromString(item.body)
+            request = ExportTraceServiceRequest.FromString(gzip.decompress(item.body))
             found += [
                 SentSpan(
                     span.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -156,7 +157,7 @@ def test_one_bad_batch_among_good_ones_is_parked_alone(server, tracing_to):
     tracing = tracing_to(to)
     good = [trace_something(tracing), trace_something(tracing)]
     tracing.store()
-    tracing.outbox.put_spans([("f" * 32, b"\xff\xff this is no protobuf")])
+    tracing.outbox.put_spans([("f" * 32, gzip.compress(b"\xff\xff this is no protobuf"))])
     to.moved_to(server.base_url)
     tracing.outbox.retry()
     tracing.courier.wake()

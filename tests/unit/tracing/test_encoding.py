@@ -112,8 +112,8 @@ def test_a_message_is_encoded_once_however_often_it_is_seen(monkeypatch):
     from calango.tracing import encoding
 
     seen: list[object] = []
-    real = encoding.message_dict
-    monkeypatch.setattr(encoding, "message_dict", lambda message: seen.append(message) or real(message))
+    real = encoding._encoded
+    monkeypatch.setattr(encoding, "_encoded", lambda message: seen.append(message) or real(message))
     encoder, messages = Encoder(), [HumanMessage("a"), AIMessage("b")]
     for _ in range(5):
         encoder.messages(messages)

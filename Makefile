@@ -49,8 +49,8 @@ bench: install ## Measure what tracing costs, beside its peers
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/locked-bench.txt
 	@$(BIN)/python -m benchmarks
 
-lock: install ## Resolve the dependencies again and write uv.lock
-	@$(BIN)/uv lock --upgrade --default-index "$$($(BIN)/python -c 'from pip._internal.models.index import PyPI; print(PyPI.simple_url)')"
+lock: ## Resolve the dependencies again and write uv.lock
+	@$(BIN)/uv lock
 	@sed -i -E 's#https://[^/"]+/#https://packages.invalid/#' uv.lock
 
 docs: install ## Write the pages that follow from the code

@@ -5,7 +5,16 @@ from calango.tracing.client import Tracing, close_all, connect
 from calango.tracing.feedback import STARS, THUMBS, Receipt
 from calango.tracing.handler import CalangoHandler, create_handler
 from calango.tracing.outbox import Depth, Vote
+from calango.tracing.prompts import trace_with_prompt_template
 from calango.tracing.service import Trace, TracingService
+from calango.tracing.spans import (
+    create_span_link,
+    event,
+    trace_agent_execution,
+    trace_function,
+    trace_span,
+    trace_with_metadata,
+)
 
 __all__ = [
     "STARS",
@@ -21,4 +30,11 @@ __all__ = [
     "close_all",
     "connect",
     "create_handler",
+    "create_span_link",
+    "event",
+    "trace_agent_execution",
+    "trace_function",
+    "trace_span",
+    "trace_with_metadata",
+    "trace_with_prompt_template",
 ]

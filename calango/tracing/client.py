@@ -195,11 +195,22 @@ def connect(settings: Settings | None = None) -> Tracing | None:
         return known
 
 
+_default: list[Tracing | None] = []
+
+
+def default() -> Tracing | None:
+    """`connect()` of the environment's settings, remembered: for code that asks at every call."""
+    if not _default:
+        _default.append(connect())
+    return _default[0]
+
+
 def close_all(timeout_s: float = CLOSE_S) -> bool:
     """Close every connection of this process; True when nothing is left waiting."""
     with _lock:
         tracings: Sequence[Tracing] = list(_open.values())
         _open.clear()
+        _default.clear()
     done = [tracing.close(timeout_s) for tracing in tracings]
     return all(done)
 

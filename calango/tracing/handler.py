@@ -18,6 +18,7 @@ from opentelemetry.util.types import AttributeValue
 from calango import ids
 from calango.settings import Settings
 from calango.tracing import attributes as at
+from calango.tracing import spans
 from calango.tracing.client import Tracing, connect
 from calango.tracing.encoding import Encoder, messages_in, text_of, to_json
 from calango.tracing.model_callbacks import ModelCallbacks, kept_metadata, never_raises
@@ -175,23 +176,27 @@ def create_handler(
     """A handler for one turn of any graph or runnable: `graph.invoke(..., config={"callbacks": [handler]})`.
 
     Every observation carries session, user, tags and trace name, in sync and async runs. `session_id` defaults to the
-    run's LangGraph `thread_id`. Afterwards `handler.last_trace_id` is the trace (32 hex digits; None when tracing is
-    off, and then the handler does nothing).
+    run's LangGraph `thread_id`. Inside `trace_with_metadata` and `trace_span` the handler takes over what they say.
+    Afterwards `handler.last_trace_id` is the trace (32 hex digits; None when tracing is off, and then the handler does
+    nothing).
 
     Raises InputError for an id, tag or trace id that Langfuse would drop.
     """
     settings = settings or (tracing.settings if tracing is not None else Settings.load())
+    around = spans.surrounding_attributes() or at.TraceAttributes()
     about = at.TraceAttributes(
         name=trace_name,
-        session_id=session_id,
-        user_id=user_id,
-        tags=at.check_tags(tags),
-        metadata=dict(metadata or {}),
+        session_id=session_id if session_id is not None else around.session_id,
+        user_id=user_id if user_id is not None else around.user_id,
+        tags=at.check_tags((*around.tags, *at.check_tags(tags))),
+        metadata={**around.metadata, **(metadata or {})},
         environment=settings.environment,
         release=settings.release,
     )
     if trace_id is not None:
         ids.check_trace_id(trace_id)
+    elif parent is None:
+        parent = spans.surrounding_span()
     return CalangoHandler(tracing or connect(settings), about, trace_id=trace_id, parent=parent)
 
 

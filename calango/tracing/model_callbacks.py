@@ -12,13 +12,14 @@ from uuid import UUID
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
 from langfuse.langchain import CallbackHandler
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import Span, SpanContext
 from opentelemetry.util.types import AttributeValue
 
 from calango.tracing import attributes as at
 from calango.tracing import generation
 from calango.tracing.client import Tracing
 from calango.tracing.encoding import Encoder, to_json
+from calango.tracing.prompts import current_prompt
 from calango.tracing.turn_spans import Run, TurnSpans
 
 logger = logging.getLogger("calango.tracing")
@@ -64,6 +65,10 @@ class ModelCallbacks(CallbackHandler):
         self._spans = TurnSpans(tracing, about, trace_id, parent)
         self._encoder = Encoder()
         self.last_trace_id = self._spans.last_trace_id
+
+    def span_of(self, run_id: UUID) -> tuple[Tracing, at.TraceAttributes, Span] | None:
+        """The span of a run, for code that runs inside of it."""
+        return self._spans.span_of(run_id)
 
     @property
     def open_runs(self) -> int:
@@ -175,9 +180,10 @@ class ModelCallbacks(CallbackHandler):
             attributes[at.MODEL] = call.model
         if call.parameters:
             attributes[at.MODEL_PARAMETERS] = to_json(dict(call.parameters)).decode()
-        tools = generation.tool_schemas(kwargs)
-        if tools:
-            attributes |= at.flattened(at.METADATA, {"tools": tools})
+        prompt_template = current_prompt()
+        about: dict[str, Any] = prompt_template.as_metadata() if prompt_template is not None else {}
+        about["tools"] = generation.tool_schemas(kwargs) or None
+        attributes |= at.flattened(at.METADATA, about)
         self._start(name, attributes, run_id, parent_run_id).call = call
 
     def _finish_model(self, run_id: UUID, response: LLMResult | None) -> None:

@@ -24,6 +24,11 @@ class SharedHandler(BaseCallbackHandler):
         self._make = make
         self._handlers: dict[UUID, CalangoHandler] = {}
 
+    def span_of(self, run_id: UUID) -> Any:
+        """See `CalangoHandler.span_of`."""
+        handler = self._handlers.get(run_id)
+        return handler.span_of(run_id) if handler is not None else None
+
     @property
     def open_runs(self) -> int:
         return len(self._handlers)

@@ -53,6 +53,10 @@ class TurnSpans:
     def get(self, run_id: UUID) -> Run | None:
         return self._open.get(run_id)
 
+    def span_of(self, run_id: UUID) -> tuple[Tracing, at.TraceAttributes, Span] | None:
+        run = self._open.get(run_id)
+        return (self._tracing, self._about, run.span) if run is not None and self._tracing is not None else None
+
     def is_root(self, parent_run_id: UUID | None) -> bool:
         return parent_run_id is None or parent_run_id not in self._open
 

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         validation_alias=_names("LANGFUSE_SAMPLE_RATE"),
-        description="Share of traces that is kept, from 0 to 1.",
+        description="Share of traces that is kept, from 0 to 1; those with an error, a slow turn or a vote always are.",
     )
     flush_at: int = Field(
         512,
@@ -248,6 +248,12 @@ class Settings(BaseSettings):
         le=10_000_000,
         validation_alias=_names("CALANGO_MAX_MESSAGE_CHARS"),
         description="Longest message that is accepted, in characters.",
+    )
+    slow_ms: float = Field(
+        10_000.0,
+        ge=0,
+        validation_alias=_names("CALANGO_SLOW_MS"),
+        description="Milliseconds from which on a turn counts as slow, and its trace is kept whatever the sample rate.",
     )
     recursion_limit: int = Field(
         25,

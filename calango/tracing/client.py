@@ -20,7 +20,6 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
@@ -29,6 +28,7 @@ from calango.tracing.courier import Courier
 from calango.tracing.destination import Destination, destination
 from calango.tracing.exporter import OutboxExporter
 from calango.tracing.outbox import Outbox
+from calango.tracing.sampling import Sampling
 
 CLOSE_S = 2.0
 _SCOPE = "langfuse-sdk"
@@ -75,10 +75,10 @@ class Tracing:
         self._provider = TracerProvider(
             resource=Resource.create(_resource(settings)),
             id_generator=ChosenIds(),
-            sampler=TraceIdRatioBased(settings.sample_rate),
             shutdown_on_exit=False,
         )
-        exporter = OutboxExporter(self.outbox, self.courier.wake, self.courier.rescue)
+        sampling = Sampling(settings.sample_rate, settings.slow_ms)
+        exporter = OutboxExporter(self.outbox, self.courier.wake, self.courier.rescue, sampling)
         self._provider.add_span_processor(
             BatchSpanProcessor(
                 exporter,

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from calango.errors import BackendRefused, BackendUnreachable, CalangoError
+from calango.errors import BackendError, BackendRefused, BackendUnreachable, CalangoError
 from calango.tracing.destination import Address, Destination
 from calango.tracing.outbox import Item, Outbox
 
@@ -20,8 +20,15 @@ logger = logging.getLogger("calango.tracing")
 _POLL_S = 1.0
 _BACKOFF_START_S = 0.5
 _BACKOFF_MAX_S = 60.0
+_RETRY_AFTER_MAX_S = 600.0
 _TRIM_EVERY_S = 60.0
 _PARK = {400, 401, 403, 404, 413, 422}
+
+
+class _Busy(BackendError):
+    def __init__(self, message: str, after_s: float) -> None:
+        super().__init__(message)
+        self.after_s = after_s
 
 
 class Courier:
@@ -122,6 +129,9 @@ class Courier:
                 self._post_vote(items[0])
         except BackendRefused as refused:
             return self._refused(items, refused)
+        except _Busy as busy:
+            self._postpone(items, busy.message, busy.after_s)
+            return False
         except (CalangoError, httpx.HTTPError, OSError) as error:
             if isinstance(error, (httpx.HTTPError, BackendUnreachable)):
                 self._destination.lost()
@@ -198,7 +208,15 @@ class Courier:
         )
         if response.is_success or (missing_ok and response.status_code == 404):
             return response
+        if response.status_code in {429, 503}:
+            raise _Busy(_said(response), _retry_after_s(response))
         raise BackendRefused(_said(response), status=response.status_code)
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    """What the backend asks for (RFC 9110, 10.2.3), in seconds only, and within reason."""
+    told = response.headers.get("retry-after", "")
+    return min(float(told), _RETRY_AFTER_MAX_S) if told.isdigit() else 0.0
 
 
 def _said(response: httpx.Response) -> str:

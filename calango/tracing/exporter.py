@@ -8,7 +8,7 @@ way. Once `export` returns, a killed process loses nothing of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from isal import igzip
@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from calango.errors import HomeError
 from calango.tracing.otlp import encode
 from calango.tracing.outbox import Outbox
+from calango.tracing.sampling import Sampling
 
 _LEVEL = 1
 _compress = cast("Callable[[bytes, int], bytes]", igzip.compress)  # pyright: ignore[reportUnknownMemberType]
@@ -27,8 +28,13 @@ class OutboxExporter(SpanExporter):
     """`on_stored` is called after spans are on disk; `rescue` gets (trace id, bytes) pairs when the disk refuses."""
 
     def __init__(
-        self, outbox: Outbox, on_stored: Callable[[], None], rescue: Callable[[Sequence[tuple[str, bytes]]], bool]
+        self,
+        outbox: Outbox,
+        on_stored: Callable[[], None],
+        rescue: Callable[[Sequence[tuple[str, bytes]]], bool],
+        sampling: Sampling,
     ) -> None:
+        self._sampling = sampling
         self._outbox = outbox
         self._on_stored = on_stored
         self._rescue = rescue
@@ -39,12 +45,22 @@ class OutboxExporter(SpanExporter):
             if span.context is not None:
                 by_trace[span.context.trace_id].append(span)
         batches = [(format(trace_id, "032x"), _compress(encode(group), _LEVEL)) for trace_id, group in by_trace.items()]
+        left_out = {trace_id: group for trace_id, group in by_trace.items() if not self._sampling.keeps(trace_id)}
         try:
-            self._outbox.put_spans(batches)
+            self._outbox.put_spans(batches, held=self._held(left_out))
         except HomeError:
             return SpanExportResult.SUCCESS if self._rescue(batches) else SpanExportResult.FAILURE
         self._on_stored()
         return SpanExportResult.SUCCESS
+
+    def _held(self, left_out: Mapping[int, Sequence[ReadableSpan]]) -> set[str]:
+        """Of the traces that sampling leaves out, those that nothing speaks for; the others are released."""
+        if not left_out:
+            return set()
+        matters = {trace_id for trace_id, group in left_out.items() if any(map(self._sampling.matters, group))}
+        self._outbox.release(format(trace_id, "032x") for trace_id in matters)
+        names = (format(trace_id, "032x") for trace_id in left_out if trace_id not in matters)
+        return {name for name in names if not self._outbox.is_released(name)}
 
     def shutdown(self) -> None:
         """Nothing is held here."""

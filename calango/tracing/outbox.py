@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +80,20 @@ class Outbox:
 
     # what comes in
 
-    def put_spans(self, batches: Iterable[tuple[str, bytes]]) -> None:
-        """`batches`: (trace id, serialized request) pairs; all on disk when this returns, or none."""
+    def put_spans(self, batches: Iterable[tuple[str, bytes]], held: Collection[str] = ()) -> None:
+        """`batches`: (trace id, gzipped request) pairs; all on disk when this returns, or none.
+
+        Traces in `held` wait for a reason to be sent (see `release`); without one they are deleted after a day.
+        """
         now = time.time_ns()
-        rows = [(self._target, "spans", trace_id, body, now, now) for trace_id, body in batches]
+        rows = [
+            (self._target, "spans", trace_id, body, now, now, "held" if trace_id in held else "waiting")
+            for trace_id, body in batches
+        ]
         with self._write() as db:
             db.executemany(
-                "INSERT INTO items (target, kind, key, body, created_ns, due_ns) VALUES (?, ?, ?, ?, ?, ?)", rows
+                "INSERT INTO items (target, kind, key, body, created_ns, due_ns, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                rows,
             )
             db.executemany(
                 "INSERT INTO traces (target, trace_id, seen_ns) VALUES (?, ?, ?)"
@@ -94,6 +101,18 @@ class Outbox:
                 [(self._target, row[2], now) for row in rows],
             )
             db.execute("DELETE FROM traces WHERE seen_ns < ?", (now - _RECENT_S * 10**9,))
+            db.execute("DELETE FROM items WHERE state = 'held' AND created_ns < ?", (now - _RECENT_S * 10**9,))
+
+    def release(self, trace_ids: Iterable[str]) -> None:
+        """There is a reason to keep these traces whole: send what is held of them, and what still comes."""
+        now = time.time_ns()
+        with self._write() as db:
+            for trace_id in trace_ids:
+                self._release(db, trace_id, now)
+
+    def is_released(self, trace_id: str) -> bool:
+        query = "SELECT 1 FROM traces WHERE target = ? AND trace_id = ? AND released = 1"
+        return bool(self._read(query, (self._target, trace_id)))
 
     def put_vote(self, vote: Vote, body: bytes | None) -> None:
         """Replace what waits of this vote. `body` None withdraws it."""
@@ -115,6 +134,7 @@ class Outbox:
                     vote.timestamp_ns, body is None,
                 ),
             )  # fmt: skip
+            self._release(db, vote.trace_id, now)
 
     # what people ask
 
@@ -141,7 +161,7 @@ class Outbox:
         counts = self._read(
             "SELECT COALESCE(SUM(kind = 'spans' AND state = 'waiting'), 0),"
             " COALESCE(SUM(kind != 'spans' AND state = 'waiting'), 0), COALESCE(SUM(state = 'parked'), 0),"
-            " COALESCE(SUM(LENGTH(body)), 0), MIN(created_ns) FROM items WHERE target = ?",
+            " COALESCE(SUM(LENGTH(body)), 0), MIN(created_ns) FROM items WHERE target = ? AND state != 'held'",
             (self._target,),
         )[0]
         notes = dict(self._read("SELECT name, value FROM notes WHERE target = ?", (self._target,)))
@@ -150,7 +170,7 @@ class Outbox:
 
     def items(self, limit: int = 1000) -> list[Item]:
         """What waits or is parked, oldest first."""
-        return self._items("target = ?", (self._target,), limit)
+        return self._items("target = ? AND state != 'held'", (self._target,), limit)
 
     def parked(self, limit: int = 1000) -> list[Item]:
         return self._items("target = ? AND state = 'parked'", (self._target,), limit)
@@ -212,12 +232,12 @@ class Outbox:
     def retry(self) -> int:
         """Make everything of this destination due now, parked items too; how many there are."""
         with self._write() as db:
-            query = "UPDATE items SET state = 'waiting', reason = NULL, due_ns = 0 WHERE target = ?"
+            query = "UPDATE items SET state = 'waiting', reason = NULL, due_ns = 0 WHERE target = ? AND state != 'held'"
             return db.execute(query, (self._target,)).rowcount
 
     def drop(self, *, parked_only: bool = True) -> int:
         with self._write() as db:
-            where = " AND state = 'parked'" if parked_only else ""
+            where = " AND state = 'parked'" if parked_only else " AND state != 'held'"
             return db.execute(f"DELETE FROM items WHERE target = ?{where}", (self._target,)).rowcount
 
     def trim(self, max_bytes: int, max_age_s: float) -> int:
@@ -230,6 +250,17 @@ class Outbox:
     def _items(self, where: str, values: tuple[object, ...], limit: int) -> list[Item]:
         query = f"SELECT id, kind, key, body, created_ns, attempts, reason FROM items WHERE {where} ORDER BY id LIMIT ?"
         return [Item(*row) for row in self._read(query, (*values, limit))]
+
+    def _release(self, db: sqlite3.Connection, trace_id: str, now: int) -> None:
+        db.execute(
+            "INSERT INTO traces (target, trace_id, seen_ns, released) VALUES (?, ?, ?, 1)"
+            " ON CONFLICT DO UPDATE SET released = 1, seen_ns = excluded.seen_ns",
+            (self._target, trace_id, now),
+        )
+        db.execute(
+            "UPDATE items SET state = 'waiting', due_ns = ? WHERE target = ? AND key = ? AND state = 'held'",
+            (now, self._target, trace_id),
+        )
 
     def _each(self, query: str, items: Iterable[Item]) -> None:
         with self._write() as db:

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS items (
     created_ns INTEGER NOT NULL,
     due_ns INTEGER NOT NULL,               -- not to be tried before
     attempts INTEGER NOT NULL DEFAULT 0,
-    state TEXT NOT NULL DEFAULT 'waiting', -- waiting | parked
+    state TEXT NOT NULL DEFAULT 'waiting', -- waiting | parked | held (left out by sampling, until there is a reason)
     reason TEXT                            -- why it is parked
 );
 CREATE INDEX IF NOT EXISTS items_by_target ON items (target, state, due_ns);
@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS votes (
 );
 CREATE INDEX IF NOT EXISTS votes_by_trace ON votes (target, trace_id);
 CREATE TABLE IF NOT EXISTS traces (target TEXT NOT NULL, trace_id TEXT NOT NULL, seen_ns INTEGER NOT NULL,
+    released INTEGER NOT NULL DEFAULT 0,  -- 1: there is a reason to send it although sampling left it out
     PRIMARY KEY (target, trace_id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS traces_by_age ON traces (seen_ns);
 CREATE TABLE IF NOT EXISTS leases (target TEXT PRIMARY KEY, owner TEXT NOT NULL, until_ns INTEGER NOT NULL);

@@ -107,7 +107,10 @@ def test_a_graph_run_inside_a_span_hangs_below_it(tracing):
     with trace_span("request"):
         graph.invoke({"messages": [HumanMessage("oi")]}, {"callbacks": [create_handler(tracing=tracing)]})
 
-    assert tree(sent_spans(tracing))[:2] == ["span request", ["chain LangGraph", ["chain work", ["chain RunnableLambda"]]]]
+    assert tree(sent_spans(tracing))[:2] == [
+        "span request",
+        ["chain LangGraph", ["chain work", ["chain RunnableLambda"]]],
+    ]
 
 
 @trace_function()

@@ -44,8 +44,8 @@ class Texts:
 
     def duration(self, ms: float) -> str:
         if ms < 1000:
-            return f"{numbers.format_decimal(round(ms), locale=self.locale)} ms"
-        return f"{numbers.format_decimal(round(ms / 1000, 1), locale=self.locale)} s"
+            return f"{numbers.format_decimal(round(ms), locale=self.locale)}\N{NO-BREAK SPACE}ms"
+        return f"{numbers.format_decimal(round(ms / 1000, 1), locale=self.locale)}\N{NO-BREAK SPACE}s"
 
     def when(self, ns: int) -> str:
         """Today's times as a time, others as a date and a time."""

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit import config
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
@@ -20,6 +21,7 @@ from .turns import Progress, RunningTurn, ToolUse
 _FRAME_S = 0.08  # between two drawings, so that a fast model does not flood the browser
 _BEAT_S = 0.25  # without news; drawing is what lets Streamlit interrupt the script
 _DISCONNECT_S = 0.05
+_FOLLOWED_S = 1.0
 
 Piece = Prose | Code | ToolUse
 
@@ -78,15 +80,18 @@ class _Drawing:
 def stoppable(state: PageState) -> Generator[None]:
     """The stop button of the input ends the script; inside here it ends the shown turn as well.
 
-    Streamlit ends the script in the same way when the browser goes away: then the turn goes on, and its answer is
-    there when the person comes back.
+    Streamlit ends the script in the same way when the browser goes away, and, with `runner.fastReruns`, when a click
+    starts the next run beside it. Then the turn goes on.
     """
+    state.runs += 1
+    this_run = state.runs
     try:
         yield
     except StopException:
         # No `st` in here: whatever touches the session's state or the page would be stopped again.
-        if state.shown is not None and _is_connected():
-            state.shown.stop()
+        turn = state.shown
+        if turn is not None and _is_connected() and not _is_followed(state, this_run):
+            turn.stop()
         raise
 
 
@@ -96,3 +101,13 @@ def _is_connected() -> bool:
         return True
     time.sleep(_DISCONNECT_S)  # a browser that goes away is struck off right after the script is told to stop
     return Runtime.instance().is_active_session(context.session_id)
+
+
+def _is_followed(state: PageState, this_run: int) -> bool:
+    """Whether another run of the page has begun. It is waited for only where one may run beside this one."""
+    if not config.get_option("runner.fastReruns"):
+        return False
+    deadline = time.monotonic() + _FOLLOWED_S
+    while state.runs == this_run and time.monotonic() < deadline:
+        time.sleep(_FRAME_S)
+    return state.runs != this_run

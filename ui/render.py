@@ -13,6 +13,7 @@ _FENCE = re.compile(r"[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^
 _WORD_JOINER = "\u2060"  # invisible; `!` and `[` with it between them are no image
 # Dollars in code spans stay as they are: there a backslash would be shown. A span is bounded, so that no text is slow.
 _DOLLAR = re.compile(r"\\[\s\S]|(?<!`)(?P<ticks>`+)(?!`)[\s\S]{0,500}?[^`](?P=ticks)(?!`)|(?P<dollar>\$)")
+_SPACE = re.compile(r"[ \t\r\n]+")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -66,7 +67,7 @@ def safe(markdown: str) -> str:
 
 def plain(text: str) -> str:
     """`text` on one line, shown letter by letter where Streamlit takes markdown (labels, captions)."""
-    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+    return _PUNCTUATION.sub(r"\\\1", _SPACE.sub(" ", text).strip())
 
 
 def _closes(line: str, mark: str) -> bool:

@@ -42,12 +42,13 @@ def suggestion_key(number: int) -> str:
 
 @dataclass(slots=True)
 class PageState:
-    """`running` by session, `shown` the one of them that is on the page.
+    """`runs` counts the runs of the page. `running` by session, `shown` the one of them that is on the page.
 
     `question` waits to be sent by the run that follows a click. `refused` says by session why a message was not sent or
     a turn broke off; `vote_problems` by answer why a vote was not taken.
     """
 
+    runs: int = 0
     running: dict[str, RunningTurn] = field(default_factory=dict[str, RunningTurn])
     shown: RunningTurn | None = None
     question: str | None = None

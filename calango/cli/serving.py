@@ -110,6 +110,7 @@ def _start_ui(settings: Settings, host: str, port: int) -> subprocess.Popen[byte
         "server.fileWatcherType": "none",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
+        "runner.fastReruns": "false",  # else a click anywhere stops the script as the stop button does
         "theme.baseRadius": "large",
         "theme.showWidgetBorder": "true",
         "theme.light.primaryColor": "#24734a",

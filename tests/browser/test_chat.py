@@ -140,8 +140,10 @@ def test_what_a_model_writes_runs_nothing_and_fetches_nothing(tab: Tab) -> None:
     assert [url for url in chat.requests if own not in url and not url.startswith(("data:", "blob:"))] == []
 
 
-def test_the_page_speaks_english_and_fits_a_phone_light_and_dark(tab: Tab) -> None:
-    chat = tab("?lang=en", color_scheme="dark")
+def test_the_page_changes_to_english_in_the_dark_and_fits_a_phone_in_the_light(tab: Tab) -> None:
+    chat = tab(color_scheme="dark")
+    chat.page.get_by_role("combobox", name=re.compile("Idioma")).click()
+    chat.page.get_by_role("option", name="English").click()
     expect(chat.text("What can I do for you?")).to_be_visible()
     chat.shoot("empty-dark-en")
     chat.ask("What is 12% of 3500?")
@@ -150,19 +152,10 @@ def test_the_page_speaks_english_and_fits_a_phone_light_and_dark(tab: Tab) -> No
     expect(chat.text("Thank you for the feedback!")).to_be_visible()
     expect(chat.text("Received")).to_be_visible()
     chat.shoot("chat-dark-en")
-    query = chat.page.url.split("/")[-1]
-    for scheme in ("light", "dark"):
-        phone = tab(query, color_scheme=scheme, viewport={"width": 390, "height": 844})
-        expect(phone.answers).to_contain_text("tokens")
-        width = phone.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= 390
-        phone.shoot(f"phone-{scheme}-en")
 
-
-def test_the_language_can_be_changed_and_stays_after_a_reload(tab: Tab) -> None:
-    chat = tab()
-    chat.page.get_by_role("combobox", name=re.compile("Idioma")).click()
-    chat.page.get_by_role("option", name="English").click()
-    expect(chat.text("What can I do for you?")).to_be_visible()
+    chat.page.set_viewport_size({"width": 390, "height": 844})
+    chat.page.emulate_media(color_scheme="light")
     chat.reload()
-    expect(chat.text("What can I do for you?")).to_be_visible()
+    expect(chat.answers).to_contain_text("no known cost")
+    assert chat.page.evaluate("document.documentElement.scrollWidth") <= 390
+    chat.shoot("phone-light-en")

@@ -59,7 +59,7 @@ def test_the_caption_says_what_a_priced_answer_cost(unreachable: Opens) -> None:
     known = service.lookups().peek(key)
     result = replace(known.result, cost_usd=Decimal("0.0125"), usage=Usage(1200, 34, estimated=True), latency_ms=2345.6)
     service.lookups().put(key, replace(known, result=result))
-    assert "≈ 1.200 + 34 tokens · US\\$ 0\\,0125 · 2\\,3 s · [Trace](http" in said(app.run())
+    assert "≈ 1.200 + 34 tokens · US\\$\xa00\\,0125 · 2\\,3\xa0s · [Trace](http" in said(app.run())
 
 
 def test_a_suggestion_is_asked_with_one_click(unreachable: Opens) -> None:

@@ -52,8 +52,8 @@ def test_numbers_money_and_times_follow_the_language() -> None:
     assert (pt.number(12345), en.number(12345)) == ("12.345", "12,345")
     assert (pt.money(Decimal("0.000125")), en.money(Decimal("0.000125"))) == ("US$\xa00,000125", "$0.000125")
     assert (pt.money(Decimal(3)), en.money(Decimal(3))) == ("US$\xa03,00", "$3.00")
-    assert (pt.duration(2345), en.duration(2345)) == ("2,3 s", "2.3 s")
-    assert pt.duration(340.4) == "340 ms"
+    assert (pt.duration(2345), en.duration(2345)) == ("2,3\xa0s", "2.3\xa0s")
+    assert pt.duration(340.4) == "340\xa0ms"
     assert pt.when(ns).startswith("01/03/2026")
     assert en.when(ns).startswith("3/1/26")
 

@@ -25,7 +25,7 @@ def make() -> CompiledStateGraph[Any, Any, Any, Any]:
     graph = assemble(settings, tracing, models.choose(settings)).compile()
     if tracing is None:
         return graph
-    handler = SharedHandler(lambda: create_handler(tags=TAGS, tracing=tracing))
+    handler = SharedHandler(lambda: create_handler(tags=TAGS, derive_trace_id=True, tracing=tracing))
     return graph.with_config(callbacks=[handler])
 
 

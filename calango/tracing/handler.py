@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import HumanMessage, ToolMessage
 from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import AttributeValue
 
@@ -45,8 +45,11 @@ class CalangoHandler(ModelCallbacks):
         **kwargs: Any,
     ) -> None:
         name = self.get_langchain_run_name(dict(serialized) if serialized else None, **kwargs)
-        if self._spans.is_root(parent_run_id):
+        is_root = self._spans.is_root(parent_run_id)
+        if is_root:
             self._begin(inputs, metadata)
+        if self._thread_id is not None and (is_root or self._spans.is_deferred):
+            self._derive(inputs)
         attributes: dict[str, AttributeValue] = {
             at.TYPE: "agent" if "agent" in name.lower() else "chain",
             at.INPUT: self._encoder.state(inputs),
@@ -54,10 +57,13 @@ class CalangoHandler(ModelCallbacks):
         }
         if tags and _HIDDEN in tags:
             attributes[at.LEVEL] = "DEBUG"
-        run = self._start(name, attributes, run_id, parent_run_id)
-        question = _last_text(inputs) if run.is_trace_root else None
+        question = _last_text(inputs) if is_root and self._is_trace_root else None
         if question is not None:
-            run.span.set_attribute(at.INPUT, question)
+            attributes[at.INPUT] = question
+        if is_root and self._awaits_message:
+            self._spans.defer(name, attributes, run_id)
+            return
+        self._start(name, attributes, run_id, parent_run_id)
 
     @never_raises
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
@@ -159,6 +165,19 @@ class CalangoHandler(ModelCallbacks):
         thread = (metadata or {}).get("thread_id")
         if isinstance(thread, str) and thread:
             self._spans.adopt_session(ids.check_id("thread_id", thread))
+            self._thread_id = thread if self._derives else None
+            self._awaits_message = self._derives
+
+    def _derive(self, inputs: Any) -> None:
+        """The trace id of this turn, as `ChatService` would derive it, once the question has an id.
+
+        LangGraph gives a message its id when it enters the state, so the root can't know it, but its first node does.
+        """
+        asked = [message for message in messages_in(inputs) if isinstance(message, HumanMessage) and message.id]
+        if asked and self._thread_id is not None:
+            self._spans.set_trace_id(ids.trace_id_for(self._thread_id, str(asked[-1].id)))
+            self._awaits_message = False
+            self._thread_id = None
 
 
 def create_handler(
@@ -170,6 +189,7 @@ def create_handler(
     trace_id: str | None = None,
     trace_name: str = at.DEFAULT_TRACE_NAME,
     parent: SpanContext | None = None,
+    derive_trace_id: bool = False,
     tracing: Tracing | None = None,
     settings: Settings | None = None,
 ) -> CalangoHandler:
@@ -179,6 +199,9 @@ def create_handler(
     run's LangGraph `thread_id`. Inside `trace_with_metadata` and `trace_span` the handler takes over what they say.
     Afterwards `handler.last_trace_id` is the trace (32 hex digits; None when tracing is off, and then the handler does
     nothing).
+
+    With `derive_trace_id` the trace id follows from the run's thread and the question's message id, as `ChatService`
+    derives it, so that answers of the thread's history can be rated.
 
     Raises InputError for an id, tag or trace id that Langfuse would drop.
     """
@@ -197,12 +220,24 @@ def create_handler(
         ids.check_trace_id(trace_id)
     elif parent is None:
         parent = spans.surrounding_span()
-    return CalangoHandler(tracing or connect(settings), about, trace_id=trace_id, parent=parent)
+    return CalangoHandler(
+        tracing or connect(settings), about, trace_id=trace_id, parent=parent, derives=derive_trace_id
+    )
 
 
 def _last_text(state: object) -> str | None:
-    """The text of a state's last message: the question of an input, the answer of an output."""
+    """The text of a state's last message: the question of an input, the answer of an output.
+
+    An input may have its messages as LangGraph accepts them: ("user", "oi") or {"role": "user", "content": "oi"}.
+    """
     messages = messages_in(state)
     if messages:
         return text_of(messages[-1])
-    return state if isinstance(state, str) else None
+    found: object = cast("Mapping[str, object]", state).get("messages") if isinstance(state, Mapping) else state
+    if isinstance(found, (list, tuple)) and found:
+        found = cast("Sequence[object]", found)[-1]
+    if isinstance(found, tuple) and len(cast("Sequence[object]", found)) == 2:
+        found = cast("Sequence[object]", found)[1]
+    if isinstance(found, Mapping):
+        found = cast("Mapping[str, object]", found).get("content")
+    return found if isinstance(found, str) else None

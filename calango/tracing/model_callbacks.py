@@ -58,12 +58,17 @@ class ModelCallbacks(CallbackHandler):
         *,
         trace_id: str | None = None,
         parent: SpanContext | None = None,
+        derives: bool = False,
     ) -> None:
         if tracing is not None:
             super().__init__(public_key=tracing.destination.public_key)
         self._is_off = tracing is None
         self._spans = TurnSpans(tracing, about, trace_id, parent)
         self._encoder = Encoder()
+        self._is_trace_root = parent is None
+        self._derives = derives and trace_id is None and parent is None
+        self._thread_id: str | None = None
+        self._awaits_message = False
         self.last_trace_id = self._spans.last_trace_id
 
     def span_of(self, run_id: UUID) -> tuple[Tracing, at.TraceAttributes, Span] | None:

@@ -45,12 +45,14 @@ class TurnSpans:
         self._trace_id = trace_id
         self._parent = parent
         self._open: dict[UUID, Run] = {}
+        self._deferred: tuple[str, Mapping[str, AttributeValue], UUID, int] | None = None
         self.last_trace_id = trace_id if tracing is not None else None
 
     def __len__(self) -> int:
         return len(self._open)
 
     def get(self, run_id: UUID) -> Run | None:
+        self.start_deferred()
         return self._open.get(run_id)
 
     def span_of(self, run_id: UUID) -> tuple[Tracing, at.TraceAttributes, Span] | None:
@@ -58,7 +60,7 @@ class TurnSpans:
         return (self._tracing, self._about, run.span) if run is not None and self._tracing is not None else None
 
     def is_root(self, parent_run_id: UUID | None) -> bool:
-        return parent_run_id is None or parent_run_id not in self._open
+        return parent_run_id is None or (parent_run_id not in self._open and not self.is_deferred)
 
     def adopt_session(self, session_id: str) -> None:
         """Take the session from the run's thread when the caller named none."""
@@ -66,11 +68,40 @@ class TurnSpans:
             self._about = replace(self._about, session_id=session_id)
             self._stamp = self._about.as_span_attributes()
 
+    def set_trace_id(self, trace_id: str | None) -> None:
+        """The trace of the roots that start from now on."""
+        self._trace_id = trace_id
+
+    def defer(self, name: str, attributes: Mapping[str, AttributeValue], run_id: UUID) -> None:
+        """A root whose trace id is not known yet: it starts with what comes next, and counts from now."""
+        self._deferred = (name, attributes, run_id, time.time_ns())
+
+    @property
+    def is_deferred(self) -> bool:
+        return self._deferred is not None
+
+    def start_deferred(self) -> None:
+        if self._deferred is not None:
+            name, attributes, run_id, start_ns = self._deferred
+            self._deferred = None
+            self._begin(name, attributes, run_id, None, start_ns)
+
     def start(
         self, name: str, attributes: Mapping[str, AttributeValue], run_id: UUID, parent_run_id: UUID | None
     ) -> Run:
+        self.start_deferred()
+        return self._begin(name, attributes, run_id, parent_run_id, time.time_ns())
+
+    def _begin(
+        self,
+        name: str,
+        attributes: Mapping[str, AttributeValue],
+        run_id: UUID,
+        parent_run_id: UUID | None,
+        start_ns: int,
+    ) -> Run:
         parent = self._open.get(parent_run_id) if parent_run_id is not None else None
-        span = self._new_span(name, attributes, parent, time.time_ns())
+        span = self._new_span(name, attributes, parent, start_ns)
         is_trace_root = parent is None and self._parent is None
         run = Run(span, root=parent.root if parent is not None else run_id, is_trace_root=is_trace_root)
         self._open[run_id] = run
@@ -88,6 +119,7 @@ class TurnSpans:
             run.span.set_status(Status(StatusCode.ERROR, message[: at.STATUS_LIMIT]))
 
     def fail(self, run_id: UUID, error: BaseException) -> None:
+        self.start_deferred()
         run = self._open.get(run_id)
         if run is not None:
             self.set_level(run, *outcome(error))

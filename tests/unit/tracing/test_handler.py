@@ -19,7 +19,9 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import RetryPolicy, Send
 
 from calango.errors import InputError
+from calango.ids import trace_id_for
 from calango.tracing import CalangoHandler, Tracing, create_handler
+from calango.tracing.shared import SharedHandler
 from tests.support.tracing import sent_spans, tree, unsent_tracing
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -287,3 +289,44 @@ def test_it_is_a_langfuse_callback_handler(tracing):
 
     assert isinstance(create_handler(tracing=tracing), CallbackHandler)
     assert issubclass(CalangoHandler, CallbackHandler)
+
+
+@pytest.mark.parametrize("given", [HumanMessage("oi", id="m1"), {"type": "human", "content": "oi"}, ("user", "oi")])
+def test_a_derived_trace_id_is_the_one_that_the_threads_history_leads_to(tracing, given):
+    graph = chatty_graph(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "thread-7"}}
+    handler = create_handler(derive_trace_id=True, tracing=tracing)
+    graph.invoke({"messages": [given]}, {**config, "callbacks": [handler]})
+
+    asked = graph.get_state(config).values["messages"][0]
+    spans = sent_spans(tracing)
+    assert {span.trace_id for span in spans} == {trace_id_for("thread-7", asked.id)}
+    assert tree(spans)[0] == "chain LangGraph"
+    assert (spans[0].input, spans[0].output) == ("oi", "Answer 0")
+
+
+def test_a_derived_trace_id_is_another_one_in_the_next_turn(tracing):
+    graph = chatty_graph(checkpointer=InMemorySaver())
+    handler = create_handler(derive_trace_id=True, tracing=tracing)
+    for _ in range(2):
+        config = {"configurable": {"thread_id": "thread-7"}, "callbacks": [handler]}
+        graph.invoke({"messages": [("user", "oi")]}, config)
+
+    roots = [span for span in sent_spans(tracing) if span.name == "LangGraph"]
+    assert len({span.trace_id for span in roots}) == 2
+
+
+def test_many_threads_on_one_shared_handler_never_mix(tracing):
+    shared = SharedHandler(lambda: create_handler(derive_trace_id=True, tracing=tracing))
+    graph = chatty_graph(checkpointer=InMemorySaver()).with_config(callbacks=[shared])
+
+    async def all_at_once() -> None:
+        given = {"messages": [("user", "oi")]}
+        await asyncio.gather(*(graph.ainvoke(given, {"configurable": {"thread_id": f"t{n}"}}) for n in range(30)))
+
+    asyncio.run(all_at_once())
+    sessions: dict[str, set[str]] = {}
+    for span in sent_spans(tracing):
+        sessions.setdefault(span.trace_id, set()).add(span.attributes["session.id"])
+    assert sorted(map(sorted, sessions.values())) == sorted([f"t{n}"] for n in range(30))
+    assert shared.open_runs == 0

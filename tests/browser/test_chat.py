@@ -83,6 +83,7 @@ def test_a_vote_on_an_earlier_answer_does_not_disturb_the_running_one(tab: Tab) 
     expect(chat.text("Obrigado pelo feedback!")).to_be_visible()
     expect(chat.answers.nth(1)).to_contain_text("Era uma vez")
     expect(chat.input).to_be_disabled()
+    expect(chat.text(re.compile(r"Trabalhando … [3-9] s"))).to_be_visible()  # time enough to be stopped by mistake
     chat.site.gate.set()
     expect(chat.answers.nth(1)).to_contain_text("que parou.")
     expect(chat.thumb("up")).to_have_attribute("aria-checked", "true")

@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := --extra ui --extra postgres --extra dev
+EXTRAS := --extra ui --extra postgres --extra studio --extra dev
 JOBS ?= 2
 
-.PHONY: help install demo up test check format bench docs lock clean
+.PHONY: help install demo studio up test check format bench docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ $(STAMP): uv.lock pyproject.toml
 
 demo: install ## Hold a real conversation, rate it, and show its trace
 	@$(BIN)/calango demo
+
+studio: install ## Open the graph in LangGraph Studio (its page is on the web; the server is here)
+	@$(BIN)/langgraph dev --no-browser
 
 up: install ## Local server and chat UI together, until Ctrl-C
 	@$(BIN)/calango up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +29,8 @@ pytestmark = pytest.mark.xdist_group("studio")
 @pytest.fixture
 def studio(home: Path, tmp_path: Path, server: LocalServer) -> Generator[tuple[str, Path]]:
     """The address of `langgraph dev` with this repository's langgraph.json, and its log."""
+    shutil.copy(ROOT / "langgraph.json", tmp_path)
+    (tmp_path / "calango").symlink_to(ROOT / "calango")  # it keeps its state in the working folder: not in the checkout
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -35,7 +38,7 @@ def studio(home: Path, tmp_path: Path, server: LocalServer) -> Generator[tuple[s
     command = [Path(sys.executable).parent / "langgraph", "dev", "--no-browser", "--no-reload", "--port", str(port)]
     with log.open("w") as out:
         process = subprocess.Popen(
-            [*map(str, command), "--config", str(ROOT / "langgraph.json")],
+            [str(part) for part in command],
             cwd=tmp_path,
             env=os.environ | {"CALANGO_HOME": str(home)},
             stdout=out,

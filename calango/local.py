@@ -78,7 +78,7 @@ def keys(home: Path) -> Keys:
     path = prepare_home(home) / KEYS
     found = read_json(path)
     if found is None and not path.exists():
-        _create_once(
+        create_once(
             path,
             {
                 "public_key": f"pk-lf-{uuid4()}",
@@ -262,7 +262,7 @@ def private_file(home: Path, data: dict[str, Any]) -> Path:
     return Path(name)
 
 
-def _create_once(path: Path, data: dict[str, Any]) -> None:
+def create_once(path: Path, data: dict[str, Any]) -> None:
     """Create `path` whole, or leave the one that somebody else has just created."""
     temporary = private_file(path.parent, data)
     try:

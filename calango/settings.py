@@ -17,9 +17,11 @@ from platformdirs import user_data_path
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from calango import patterns
 from calango.errors import ConfigError
 
 Mode = Literal["remote", "local", "off"]
+MASK_KINDS = ("email", "phone", "cpf", "cnpj", "card", "iban", "ip", "key")
 
 _ENVIRONMENT = re.compile(r"(?!langfuse)[a-z0-9_-]{1,40}")
 
@@ -60,6 +62,23 @@ def _locale(value: object) -> object:
     if isinstance(value, str) and value.lower() in names:
         return names[value.lower()]
     raise ValueError("pt_BR or en")
+
+
+def _mask_kinds(value: str) -> str:
+    kinds = [kind.strip().lower() for kind in value.split(",") if kind.strip()]
+    if not set(kinds) <= set(MASK_KINDS):
+        raise ValueError(f"some of {', '.join(MASK_KINDS)}, separated by commas")
+    return ",".join(dict.fromkeys(kinds))
+
+
+def _mask_patterns(value: str | None) -> str | None:
+    patterns.parse(value or "")
+    return value
+
+
+def _switch(value: object) -> object:
+    words = {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}
+    return words.get(str(value).lower(), value)
 
 
 HttpUrl = Annotated[str, BeforeValidator(_http_url)]
@@ -283,6 +302,33 @@ class Settings(BaseSettings):
         description="Days after which undelivered traces are given up; votes stay until they are delivered.",
     )
 
+    mask: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
+        "auto",
+        validation_alias=_names("CALANGO_MASK"),
+        description="Mask personal data and keys in all that is traced: on, off, or auto (on for a remote Langfuse).",
+    )
+    mask_kinds: Annotated[str, AfterValidator(_mask_kinds)] = Field(
+        ",".join(MASK_KINDS),
+        validation_alias=_names("CALANGO_MASK_KINDS"),
+        description="What is masked, separated by commas.",
+    )
+    mask_patterns: Annotated[str | None, AfterValidator(_mask_patterns)] = Field(
+        None,
+        validation_alias=_names("CALANGO_MASK_PATTERNS"),
+        description="Your own patterns to mask, as name=regex, one per line or separated by `;` (RE2 syntax).",
+    )
+    mask_users: Literal["keep", "hash"] = Field(
+        "keep",
+        validation_alias=_names("CALANGO_MASK_USERS"),
+        description="User ids that are traced while masking is on: keep, or hash (a keyed hash in their place).",
+    )
+    mask_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        validation_alias=_names("CALANGO_MASK_KEY"),
+        description="Key of that hash, at least 16 characters; a random one in CALANGO_HOME when not set.",
+    )
+
     @classmethod
     def load(cls, **overrides: Any) -> Self:
         """From the environment and `.env`; `overrides` win, by field name.
@@ -311,6 +357,11 @@ class Settings(BaseSettings):
         if not self.tracing_enabled:
             return "off"
         return "remote" if self.public_key is not None and self.secret_key is not None else "local"
+
+    @property
+    def masks(self) -> bool:
+        """Whether what is traced goes through the privacy filter."""
+        return self.mask == "on" or (self.mask == "auto" and self.mode == "remote")
 
     @cached_property
     def zone(self) -> ZoneInfo:

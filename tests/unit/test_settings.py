@@ -33,6 +33,8 @@ def clean(home: Path) -> None:
         ("CALANGO_LOCALE", "pt-BR", "locale", "pt_BR"),
         ("CALANGO_PORT", "0", "port", 0),
         ("CALANGO_MODEL", "", "model", None),
+        ("CALANGO_MASK", "true", "mask", "on"),
+        ("CALANGO_MASK_KINDS", " CPF, email,cpf", "mask_kinds", "cpf,email"),
     ],
 )
 def test_a_variable_sets_its_field(monkeypatch, variable, value, field, expected):
@@ -68,6 +70,12 @@ def test_a_dotenv_file_is_read_and_the_environment_wins_over_it(monkeypatch, tmp
         ("CALANGO_PORT", "many", "CALANGO_PORT must be a valid integer"),
         ("CALANGO_LOCALE", "fr", "CALANGO_LOCALE must be pt_BR or en"),
         ("CALANGO_TIME_ZONE", "Mars/Base", "CALANGO_TIME_ZONE must be an IANA time zone"),
+        ("CALANGO_MASK", "maybe", "CALANGO_MASK must be 'auto', 'on' or 'off'"),
+        ("CALANGO_MASK_KINDS", "email,shoe-size", "CALANGO_MASK_KINDS must be some of email, phone"),
+        ("CALANGO_MASK_PATTERNS", "Badge 7", "CALANGO_MASK_PATTERNS must be name=regex, with a name"),
+        ("CALANGO_MASK_PATTERNS", "a=(?=x)", "'a' has an error: invalid perl operator"),
+        ("CALANGO_MASK_PATTERNS", "a=x*", "'a' matches the empty text"),
+        ("CALANGO_MASK_KEY", "short", "CALANGO_MASK_KEY must be"),
         ("CALANGO_THREADS_URL", "mysql://x", "CALANGO_THREADS_URL must start with postgresql://"),
     ],
 )

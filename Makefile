@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 EXTRAS := --extra ui --extra postgres --extra studio --extra dev
 JOBS ?= 2
 
-.PHONY: help install demo studio up test check format bench docs lock clean
+.PHONY: help install demo studio up test check format bench faults docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bench: install ## Measure what tracing costs, beside its peers
 lock: ## Resolve the dependencies again and write uv.lock
 	@$(BIN)/uv lock
 	@sed -i -E 's#https://[^/"]+/#https://packages.invalid/#' uv.lock
+
+faults: install ## 500 turns and 200 votes against faults and kills; prints what was found
+	@$(BIN)/python -m tests.faults.campaign
 
 docs: install ## Write the pages that follow from the code
 	@$(BIN)/python docs/generate.py

@@ -119,3 +119,17 @@ def _mode(place: Place) -> None:
                 help=texts("Nothing is traced, and answers can't be rated. Remove LANGFUSE_TRACING_ENABLED=false."),
             )
         st.badge(plain(place.user_id), icon=":material/person:", color="gray")
+    _delivery(place)
+
+
+def _delivery(place: Place) -> None:
+    """What the backend refused for good, and what it has not taken yet: only when there is something to say."""
+    if place.chat.tracing is None:
+        return
+    depth, texts = place.chat.tracing.outbox.depth(), place.texts
+    why = plain(depth.last_error or "")
+    if depth.parked:
+        st.badge(texts("refused: {count}", count=depth.parked), icon=":material/block:", color="red", help=why)
+    elif depth.last_error and depth.spans + depth.votes:
+        waiting = texts("waiting: {count}", count=depth.spans + depth.votes)
+        st.badge(waiting, icon=":material/schedule_send:", color="orange", help=why)

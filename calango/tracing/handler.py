@@ -72,6 +72,9 @@ class CalangoHandler(ModelCallbacks):
             return
         answer = _last_text(outputs) if run.is_trace_root else None
         run.span.set_attribute(at.OUTPUT, answer if answer is not None else self._encoder.state(outputs))
+        if not run.tools and any(isinstance(m, ToolMessage) and m.status == "error" for m in messages_in(outputs)):
+            # A tool that does not exist never starts, so that only the answer in its place tells of it.
+            self._spans.set_level(run, "ERROR", "a tool could not be called")
         self._spans.end(run_id)
 
     @never_raises
@@ -95,6 +98,9 @@ class CalangoHandler(ModelCallbacks):
         name = self.get_langchain_run_name(dict(serialized) if serialized else None, **kwargs)
         given = to_json(inputs).decode() if inputs is not None else input_str
         attributes: dict[str, AttributeValue] = {at.TYPE: "tool", at.INPUT: given, **kept_metadata(metadata)}
+        parent = self._spans.get(parent_run_id) if parent_run_id is not None else None
+        if parent is not None:
+            parent.tools += 1
         self._start(name, attributes, run_id, parent_run_id)
 
     @never_raises

@@ -27,6 +27,7 @@ class Run:
     is_trace_root: bool = False
     call: ModelCall | None = None
     pieces: list[str] = field(default_factory=list[str])
+    tools: int = 0  # how many tools started below it
 
     def partial_output(self) -> str:
         """What a model call had said when it was cut off, as a message."""

@@ -189,3 +189,13 @@ def ask(state: MessagesState):
 
 graph = StateGraph(MessagesState).add_node(ask).add_edge(START, "ask").add_edge("ask", END).compile()
 """
+
+
+def test_what_the_backend_refused_is_shown_beside_the_chat(unreachable: Opens) -> None:
+    app = unreachable()
+    tracing = bundled.module("ui", "service").chat().tracing
+    tracing.outbox.put_spans([("a" * 32, b"x")])
+    tracing.outbox.park(tracing.outbox.items(), "401 Unauthorized: wrong keys")
+    app.run()
+
+    assert any("recusados: 1" in str(element.value) for element in app.sidebar.markdown)

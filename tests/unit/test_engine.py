@@ -274,6 +274,14 @@ def test_a_failing_tool_is_an_error_observation_and_the_agent_goes_on(with_engin
     assert (result.status, result.content, tool.level) == ("ok", "Não dá.", "ERROR")
 
 
+def test_a_tool_that_does_not_exist_is_an_error_where_it_was_called(with_engine, tracing):
+    with OllamaServer(replies=[Reply(tool_calls=[call("teleport", to="Recife")]), "Não dá."]) as ollama:
+        result = with_engine(ollama_graph(ollama)).run("leve-me")
+
+    node = next(span for span in sent_spans(tracing) if span.name == "tools")
+    assert (result.status, node.level) == ("ok", "ERROR")
+
+
 def test_an_unreadable_intent_is_a_warning_and_no_failure(with_engine, tracing):
     with OllamaServer(replies=["Oi!"], intents=["no idea"]) as ollama:
         result = with_engine(ollama_graph(ollama)).run("oi")

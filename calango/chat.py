@@ -16,7 +16,7 @@ from calango.rating import Ratings, open_reader
 from calango.reader import LangfuseReader
 from calango.records import Done, Event, Message, Request, Session, Status, TurnResult
 from calango.settings import Settings
-from calango.tracing import THUMBS, Receipt, Tracing, Vote, connect
+from calango.tracing import THUMBS, Receipt, Tracing, Vote, connect, connect_spans
 from calango.tracing.encoding import messages_in, text_of
 from calango.turn import MARK, NO_ANSWER
 
@@ -34,7 +34,7 @@ class ChatService:
         self.tracing = tracing or connect(self.settings)
         self.model = models.choose(self.settings)
         self.graph = graph or assemble(self.settings, self.tracing, self.model)
-        self.engine = CalangoEngine(self.graph, self.settings, tracing=self.tracing)
+        self.engine = CalangoEngine(self.graph, self.settings, tracing=self.tracing or connect_spans(self.settings))
         self.ratings = Ratings(self.settings, self.tracing)
 
     def __enter__(self) -> ChatService:

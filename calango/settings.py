@@ -17,7 +17,7 @@ from platformdirs import user_data_path
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from calango import patterns
+from calango import otlp_settings, patterns
 from calango.errors import ConfigError
 
 Mode = Literal["remote", "local", "off"]
@@ -82,6 +82,11 @@ def _switch(value: object) -> object:
 
 
 HttpUrl = Annotated[str, BeforeValidator(_http_url)]
+
+
+def _headers(value: SecretStr) -> SecretStr:
+    otlp_settings.parse_headers(value.get_secret_value())
+    return value
 
 
 def _names(*names: str) -> AliasChoices:
@@ -327,6 +332,17 @@ class Settings(BaseSettings):
         min_length=16,
         validation_alias=_names("CALANGO_MASK_KEY"),
         description="Key of that hash, at least 16 characters; a random one in CALANGO_HOME when not set.",
+    )
+
+    otlp_endpoint: Annotated[HttpUrl, AfterValidator(otlp_settings.check_endpoint)] | None = Field(
+        None,
+        validation_alias=_names("CALANGO_OTLP_ENDPOINT"),
+        description="OTLP/HTTP collector that gets the same spans (Phoenix, Arize, …): address, or its …/v1/traces.",
+    )
+    otlp_headers: Annotated[SecretStr, AfterValidator(_headers)] | None = Field(
+        None,
+        validation_alias=_names("CALANGO_OTLP_HEADERS"),
+        description="Headers for that collector, such as its API key: name=value,name=value.",
     )
 
     @classmethod

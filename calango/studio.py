@@ -12,7 +12,7 @@ from langgraph.graph.state import CompiledStateGraph
 from calango import models
 from calango.assembly import assemble
 from calango.settings import Settings
-from calango.tracing import connect, create_handler
+from calango.tracing import connect, connect_spans, create_handler
 from calango.tracing.shared import SharedHandler
 
 TAGS = ("calango", "studio")
@@ -21,8 +21,8 @@ TAGS = ("calango", "studio")
 def make() -> CompiledStateGraph[Any, Any, Any, Any]:
     """The graph of the settings with a handler attached that takes the session from the thread."""
     settings = Settings.load()
-    tracing = connect(settings)
-    graph = assemble(settings, tracing, models.choose(settings)).compile()
+    graph = assemble(settings, connect(settings), models.choose(settings)).compile()
+    tracing = connect_spans(settings)
     if tracing is None:
         return graph
     handler = SharedHandler(lambda: create_handler(tags=TAGS, derive_trace_id=True, tracing=tracing))

@@ -1,7 +1,7 @@
 """Everything between a turn and the wire."""
 
 from calango.tracing.attributes import TraceAttributes
-from calango.tracing.client import Tracing, close_all, connect
+from calango.tracing.client import Tracing, close_all, connect, connect_spans
 from calango.tracing.feedback import STARS, THUMBS, Receipt
 from calango.tracing.handler import CalangoHandler, create_handler
 from calango.tracing.outbox import Depth, Vote
@@ -29,6 +29,7 @@ __all__ = [
     "Vote",
     "close_all",
     "connect",
+    "connect_spans",
     "create_handler",
     "create_span_link",
     "event",

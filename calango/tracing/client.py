@@ -1,6 +1,7 @@
 """The only place that builds `Langfuse(...)`, and what stands around it: provider, exporter, outbox, courier.
 
-One `Tracing` per process and destination. Spans go: batch thread -> outbox on disk -> courier -> Langfuse.
+One `Tracing` per process and destination. Spans go: batch thread -> outbox on disk -> courier -> Langfuse, and beside
+it, or alone, to an OTLP collector.
 Nothing of it touches the network or the disk on a turn's way.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,13 +26,10 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags,
 from opentelemetry.util.types import AttributeValue
 
 from calango.settings import Settings
-from calango.tracing.courier import Courier
-from calango.tracing.destination import Destination, destination
-from calango.tracing.exporter import OutboxExporter
-from calango.tracing.outbox import Outbox
-from calango.tracing.sampling import Sampling
+from calango.tracing.destination import Destination, collector, destination
+from calango.tracing.lane import EachLane, Lane
 
-CLOSE_S = 2.0
+CLOSE_S = 1.3
 _SCOPE = "langfuse-sdk"
 _SDK_FLUSH_AT = 512
 _QUEUE = 20_000  # spans that may wait for the batch thread
@@ -59,29 +58,25 @@ def chosen_ids(trace_id: str, span_id: str | None = None) -> Generator[None]:
 
 
 class Tracing:
-    """Everything that tracing needs for one destination. Get it from `connect()`."""
+    """Everything that tracing needs for one destination. Get it from `connect()`.
 
-    def __init__(self, settings: Settings, to: Destination) -> None:
+    `beside` gets the same spans; everything else (votes, links, the SDK's client) is about `to`.
+    """
+
+    def __init__(self, settings: Settings, to: Destination, beside: Destination | None = None) -> None:
         self.settings = settings
         self.destination = to
-        self.outbox = Outbox(settings.home, to.key)
-        self.courier = Courier(
-            self.outbox,
-            to,
-            timeout_s=settings.timeout_s,
-            max_bytes=settings.outbox_max_mb * 1_000_000,
-            max_age_s=settings.outbox_max_days * 86_400,
-        )
+        self.lanes = [Lane(settings, each) for each in (to, beside) if each is not None]
+        self.outbox = self.lanes[0].outbox
+        self.courier = self.lanes[0].courier
         self._provider = TracerProvider(
             resource=Resource.create(_resource(settings)),
             id_generator=ChosenIds(),
             shutdown_on_exit=False,
         )
-        sampling = Sampling(settings.sample_rate, settings.slow_ms)
-        exporter = OutboxExporter(self.outbox, self.courier.wake, self.courier.rescue, sampling)
         self._provider.add_span_processor(
             BatchSpanProcessor(
-                exporter,
+                EachLane(self.lanes),
                 max_queue_size=max(_QUEUE, settings.flush_at),
                 schedule_delay_millis=settings.flush_interval_s * 1000,
                 max_export_batch_size=settings.flush_at,
@@ -105,8 +100,7 @@ class Tracing:
         )
         self._tracer = self._provider.get_tracer(_SCOPE, langfuse.__version__, attributes={"public_key": to.public_key})
         self._closed = False
-        if not self.outbox.is_empty():
-            self.courier.wake()
+        self._wake_waiting()
 
     def start_span(
         self,
@@ -144,7 +138,24 @@ class Tracing:
     def flush(self, timeout_s: float) -> bool:
         """Put finished spans on disk and wait until everything is delivered, at most `timeout_s`."""
         self.store()
-        return self.courier.drain(timeout_s)
+        return self._drain(timeout_s)
+
+    def keep(self, trace_id: str) -> None:
+        """There is a reason to send this trace whole, wherever sampling left it out: a vote in the first lane."""
+        self.courier.wake()
+        for lane in self.lanes[1:]:
+            lane.outbox.release([trace_id])
+            lane.courier.wake()
+
+    def _drain(self, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        self._wake_waiting()
+        return all(lane.courier.drain(max(0.0, deadline - time.monotonic())) for lane in self.lanes)
+
+    def _wake_waiting(self) -> None:
+        for lane in self.lanes:
+            if not lane.outbox.is_empty():
+                lane.courier.wake()
 
     def close(self, timeout_s: float = CLOSE_S) -> bool:
         """Leave everything on disk, deliver what can be delivered in time; True when nothing waits any more."""
@@ -152,9 +163,9 @@ class Tracing:
             return True
         self._closed = True
         self._provider.force_flush(int(timeout_s * 1000))
-        done = self.courier.drain(timeout_s)
-        self.courier.close(0.2)
-        self.outbox.close()
+        done = self._drain(timeout_s)
+        for lane in self.lanes:
+            lane.close()
         return done
 
 
@@ -178,20 +189,29 @@ _lock = threading.Lock()
 
 
 def connect(settings: Settings | None = None) -> Tracing | None:
-    """The process's tracing for these settings, built once; None when tracing is off.
+    """The process's tracing into Langfuse for these settings, built once; None when it is off.
 
     Raises HomeError when CALANGO_HOME can't be used.
     """
     settings = settings or Settings.load()
     to = destination(settings)
-    if to is None:
-        return None
+    return None if to is None else _opened(settings, to, collector(settings))
+
+
+def connect_spans(settings: Settings | None = None) -> Tracing | None:
+    """As `connect()`, and with Langfuse off still the collector's, if one is set: it takes spans, and no votes."""
+    settings = settings or Settings.load()
+    alone = collector(settings) if settings.mode == "off" else None
+    return connect(settings) if alone is None else _opened(settings, alone, None)
+
+
+def _opened(settings: Settings, to: Destination, beside: Destination | None) -> Tracing:
     if not settings.debug:
         logging.getLogger("langfuse").setLevel(logging.ERROR)
     with _lock:
         known = _open.get(to.key)
         if known is None:
-            known = _open[to.key] = Tracing(settings, to)
+            known = _open[to.key] = Tracing(settings, to, beside)
         return known
 
 
@@ -199,9 +219,9 @@ _default: list[Tracing | None] = []
 
 
 def default() -> Tracing | None:
-    """`connect()` of the environment's settings, remembered: for code that asks at every call."""
+    """`connect_spans()` of the environment's settings, remembered: for code that asks at every call."""
     if not _default:
-        _default.append(connect())
+        _default.append(connect_spans())
     return _default[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import random
@@ -15,6 +16,7 @@ import httpx
 from calango.errors import BackendError, BackendRefused, BackendUnreachable, CalangoError
 from calango.tracing.destination import Address, Destination
 from calango.tracing.outbox import Item, Outbox
+from calango.tracing.packing import packed
 
 logger = logging.getLogger("calango.tracing")
 _POLL_S = 1.0
@@ -161,14 +163,13 @@ class Courier:
     def _post_spans(self, items: list[Item]) -> None:
         # Joined gzip members are one gzip stream (RFC 1952, 2.2), and joined serialized protobuf messages are their
         # fields merged, so many rows make one request without being unpacked.
+        # Not every collector reads on after the first member, so there it is made one.
         body = b"".join(item.body for item in items)
-        headers = {
-            "content-type": "application/x-protobuf",
-            "content-encoding": "gzip",
-            "x-langfuse-sdk-name": "python",
-            "x-langfuse-ingestion-version": "4",
-        }
-        self._send("POST", "/api/public/otel/v1/traces", content=body, headers=headers)
+        if len(items) > 1 and not self._destination.is_langfuse:
+            body = packed(gzip.decompress(body))
+        address = self._destination.address()
+        headers = {**address.headers, "content-type": "application/x-protobuf", "content-encoding": "gzip"}
+        self._send("POST", address.spans_path, content=body, headers=headers)
 
     def _post_vote(self, item: Item) -> None:
         if item.kind == "withdrawal":
@@ -204,7 +205,7 @@ class Courier:
             content=content,
             headers=headers,
             params=params,
-            auth=(address.public_key, address.secret_key),
+            auth=address.auth,
         )
         if response.is_success or (missing_ok and response.status_code == 404):
             return response

@@ -1,27 +1,43 @@
-"""Where traces and scores go: a remote Langfuse, or the local server, which is started when it is needed."""
+"""Where traces and scores go: a remote Langfuse, or the local server, which is started when it is needed.
+
+And a collector, which takes traces only.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from calango import local
 from calango.errors import BackendUnreachable, CalangoError
+from calango.otlp_settings import parse_headers, traces_url
 from calango.settings import Settings
 
 _RETRY_START_S = 2.0
+_LANGFUSE_HEADERS = {"x-langfuse-sdk-name": "python", "x-langfuse-ingestion-version": "4"}
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """`spans_path` is below `base_url`; `headers` go with spans. Without a public key nobody signs in."""
+
     base_url: str
     public_key: str
     secret_key: str = field(repr=False)
+    spans_path: str = "/api/public/otel/v1/traces"
+    headers: Mapping[str, str] = field(default_factory=lambda: _LANGFUSE_HEADERS, repr=False)
+
+    @property
+    def auth(self) -> tuple[str, str] | None:
+        return (self.public_key, self.secret_key) if self.public_key else None
 
 
 class Destination:
     """One Langfuse project. `key` names it in the outbox, so that what was meant for it goes nowhere else."""
+
+    is_langfuse = True
 
     def __init__(self, key: str, public_key: str) -> None:
         self.key = key
@@ -91,8 +107,30 @@ class Local(Destination):
             self._address = None
 
 
+class Collector(Destination):
+    """Phoenix, Arize or any OTLP/HTTP collector; it reads OpenInference's attributes and knows no votes."""
+
+    is_langfuse = False
+
+    def __init__(self, endpoint: str, headers: Mapping[str, str]) -> None:
+        url = traces_url(endpoint)
+        super().__init__(f"otlp#{url}", "calango-otlp")
+        self._address = Address(url, "", "", spans_path="", headers=headers)
+
+    def address(self) -> Address:
+        return self._address
+
+
 def destination(settings: Settings) -> Destination | None:
-    """None when tracing is off."""
+    """The Langfuse of these settings; None when tracing is off."""
     if settings.mode == "off":
         return None
     return Remote(settings) if settings.mode == "remote" else Local(settings)
+
+
+def collector(settings: Settings) -> Collector | None:
+    """The collector that gets the same spans; None when none is set."""
+    if settings.otlp_endpoint is None:
+        return None
+    told = settings.otlp_headers.get_secret_value() if settings.otlp_headers is not None else ""
+    return Collector(settings.otlp_endpoint, parse_headers(told))

@@ -80,7 +80,7 @@ def withdraw(tracing: Tracing, trace_id: str, name: str, *, user_id: str | None 
     score_id = ids.score_id(trace_id, name, user_id)
     gone = Vote(score_id, trace_id, name, None, None, "pending", None, _first_ns(tracing, trace_id, score_id)[0])
     tracing.outbox.put_vote(gone, None)
-    tracing.courier.wake()
+    tracing.keep(trace_id)
     return Receipt(score_id, trace_id, name)
 
 
@@ -105,7 +105,7 @@ def _put(
         score["comment"] = text
     body = json.dumps({"score": score, "is_first_here": is_first_here}).encode()
     tracing.outbox.put_vote(Vote(score_id, trace_id, name, value, text, "pending", None, first_ns), body)
-    tracing.courier.wake()
+    tracing.keep(trace_id)
     return Receipt(score_id, trace_id, name)
 
 

@@ -19,7 +19,7 @@ from calango import ids
 from calango.settings import Settings
 from calango.tracing import attributes as at
 from calango.tracing import spans
-from calango.tracing.client import Tracing, connect
+from calango.tracing.client import Tracing, connect_spans
 from calango.tracing.encoding import Encoder, messages_in, text_of, to_json
 from calango.tracing.model_callbacks import ModelCallbacks, kept_metadata, never_raises
 
@@ -227,7 +227,7 @@ def create_handler(
     elif parent is None:
         parent = spans.surrounding_span()
     return CalangoHandler(
-        tracing or connect(settings), about, trace_id=trace_id, parent=parent, derives=derive_trace_id
+        tracing or connect_spans(settings), about, trace_id=trace_id, parent=parent, derives=derive_trace_id
     )
 
 

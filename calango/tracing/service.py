@@ -20,7 +20,7 @@ from calango.records import Usage
 from calango.settings import Settings
 from calango.tracing import attributes as at
 from calango.tracing import feedback
-from calango.tracing.client import Tracing, connect, span_context
+from calango.tracing.client import Tracing, connect_spans, span_context
 from calango.tracing.encoding import Encoder, to_json
 
 
@@ -38,7 +38,7 @@ class TracingService:
 
     def __init__(self, settings: Settings | None = None, *, tracing: Tracing | None = None) -> None:
         self._settings = settings or (tracing.settings if tracing is not None else Settings.load())
-        self._tracing = tracing or connect(self._settings)
+        self._tracing = tracing or connect_spans(self._settings)
 
     def create_trace(
         self,
@@ -133,7 +133,7 @@ class TracingService:
         of range or a comment over the limit, and when tracing is off.
         """
         check_trace_id(trace_id)
-        if self._tracing is None:
+        if self._tracing is None or not self._tracing.destination.is_langfuse:
             raise InputError("Feedback is disabled because tracing is off.", "Remove LANGFUSE_TRACING_ENABLED=false.")
         if value is None:
             return feedback.withdraw(self._tracing, trace_id, feedback.THUMBS, user_id=user_id)

@@ -31,6 +31,7 @@ from calango.turn import Graph, Outcome, TurnRun, question
 from calango.turn_trace import TurnTrace
 
 _QUESTION_CHARS = 120
+_SETTLE_S = 0.5  # what a caller that leaves waits for its turn to be settled; it is settled all the same
 
 
 class Turn:
@@ -238,7 +239,7 @@ class CalangoEngine:
             if not turn.future.done():
                 turn.stop()
                 with contextlib.suppress(Exception):
-                    turn.future.result(2.0)
+                    turn.future.result(_SETTLE_S)
 
     async def astream_request(self, request: Request) -> AsyncIterator[Event]:
         loop = asyncio.get_running_loop()
@@ -259,7 +260,7 @@ class CalangoEngine:
             if not turn.future.done():
                 turn.stop()
                 with contextlib.suppress(Exception):
-                    await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(turn.future)), 2.0)
+                    await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(turn.future)), _SETTLE_S)
 
     @staticmethod
     def _finished(events: Iterator[Event]) -> TurnResult:

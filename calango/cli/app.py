@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import sys
 from collections.abc import Sequence
 
 import typer
@@ -36,8 +39,15 @@ for family in (turns, serving, state, traces, feedback, outbox, demo):
     family.register(app)
 
 
+def _end(number: int, _: object) -> None:
+    """Asked to end: in order, so that everything is on disk. 128 + the signal's number, as shells say it."""
+    sys.exit(128 + number)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and give its exit code."""
+    with contextlib.suppress(ValueError):  # not the main thread: then signals are somebody else's
+        signal.signal(signal.SIGTERM, _end)
     try:
         app(list(arguments))
     except SystemExit as end:  # how typer ends, with the code that a command chose

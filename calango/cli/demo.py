@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -118,6 +121,18 @@ def _check(observations: list[Observation], result: TurnResult) -> None:
 def _goodbye(service: ChatService, results: list[TurnResult]) -> None:
     output.out.print("\n[bold green]Everything arrived and was read back.[/] Where to look next:")
     output.say(f"  the trace as a page    {turns.trace_url(service, results[0].trace_id) or ''}")
-    output.say(f"  go on talking          calango chat --session {results[0].session_id} --user {_USER}")
-    output.say("  chat UI with votes     make up")
-    output.say("  what is set up         calango status")
+    program = _program()
+    output.say(f"  go on talking          {program} chat --session {results[0].session_id} --user {_USER}")
+    output.say(f"  chat UI with votes     {program} up")
+    output.say(f"  what is set up         {program} status")
+
+
+def _program() -> str:
+    """This program as it can be typed here: a checkout's is not on the PATH."""
+    path = Path(sys.argv[0])
+    if path.name != "calango":
+        return "calango"
+    found = shutil.which("calango")
+    if found is not None and Path(found).resolve() == path.resolve():
+        return "calango"
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

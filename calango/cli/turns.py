@@ -111,11 +111,10 @@ def _service(*, quiet: bool = False) -> Generator[ChatService]:
         if service.model.note and not quiet:
             output.note(service.model.note)
         starting = _start_server(service)
-        try:
-            yield service
-        finally:
-            if starting is not None:
-                starting.join(_START_S)
+        yield service
+        # Only after a turn that was not broken off: who presses Ctrl-C does not wait for a server.
+        if starting is not None:
+            starting.join(_START_S)
 
 
 def _start_server(service: ChatService) -> threading.Thread | None:

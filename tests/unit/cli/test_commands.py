@@ -332,7 +332,8 @@ def test_serve_runs_in_the_foreground_until_it_is_asked_to_end(home):
     assert local.find(home) is None
 
 
-def test_ctrl_c_while_an_answer_comes_keeps_its_partial_trace(home, monkeypatch):
+@pytest.mark.parametrize(("ending", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_an_answer_comes_keeps_its_partial_trace(home, ending, expected):
     from threading import Event
 
     gate = Event()
@@ -341,11 +342,11 @@ def test_ctrl_c_while_an_answer_comes_keeps_its_partial_trace(home, monkeypatch)
         command = [sys.executable, "-m", "calango", "ask", "conte", "-m", "ollama:llama3.1:8b", "-s", "s"]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert eventually(lambda: ollama.chats, within_s=30)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         code = process.wait(30)
         gate.set()
 
-    assert code == 130
+    assert code == expected
     found = local.ensure(Settings.load())
     try:
         with LangfuseReader(found.base_url, found.public_key, found.secret_key) as reader:

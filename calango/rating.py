@@ -106,9 +106,10 @@ class Ratings:
         return self._tracing
 
     def _votes_elsewhere(self, user_id: str, mine: set[str]) -> list[Vote]:
+        sent = self._tracing.sent_user(user_id) if self._tracing is not None else None
         try:
             with open_reader(self._settings, self._tracing) as reader:
-                scores = reader.user_scores(user_id, (THUMBS, STARS))
+                scores = reader.user_scores(sent or user_id, (THUMBS, STARS))
         except CalangoError:
             return []
         return [

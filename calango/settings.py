@@ -310,7 +310,7 @@ class Settings(BaseSettings):
     mask: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
         "auto",
         validation_alias=_names("CALANGO_MASK"),
-        description="Mask personal data and keys in all that is traced: on, off, or auto (on for a remote Langfuse).",
+        description="Mask personal data and keys in all that is traced: on, off, or auto (off for the local server).",
     )
     mask_kinds: Annotated[str, AfterValidator(_mask_kinds)] = Field(
         ",".join(MASK_KINDS),
@@ -374,10 +374,9 @@ class Settings(BaseSettings):
             return "off"
         return "remote" if self.public_key is not None and self.secret_key is not None else "local"
 
-    @property
-    def masks(self) -> bool:
-        """Whether what is traced goes through the privacy filter."""
-        return self.mask == "on" or (self.mask == "auto" and self.mode == "remote")
+    def masks(self, is_remote: bool) -> bool:
+        """Whether what goes to a destination goes through the privacy filter."""
+        return self.mask == "on" or (self.mask == "auto" and is_remote)
 
     @cached_property
     def zone(self) -> ZoneInfo:

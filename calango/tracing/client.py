@@ -28,6 +28,8 @@ from opentelemetry.util.types import AttributeValue
 from calango.settings import Settings
 from calango.tracing.destination import Destination, collector, destination
 from calango.tracing.lane import EachLane, Lane
+from calango.tracing.masked_spans import MaskedLog
+from calango.tracing.masking import Masker
 
 CLOSE_S = 1.3
 _SCOPE = "langfuse-sdk"
@@ -69,6 +71,10 @@ class Tracing:
         self.lanes = [Lane(settings, each) for each in (to, beside) if each is not None]
         self.outbox = self.lanes[0].outbox
         self.courier = self.lanes[0].courier
+        masker = Masker.of(settings) if any(lane.is_masked for lane in self.lanes) else None
+        if masker is not None:
+            MaskedLog(masker).attach("calango.tracing")
+        self.masker = masker if self.lanes[0].is_masked else None
         self._provider = TracerProvider(
             resource=Resource.create(_resource(settings)),
             id_generator=ChosenIds(),
@@ -76,7 +82,7 @@ class Tracing:
         )
         self._provider.add_span_processor(
             BatchSpanProcessor(
-                EachLane(self.lanes),
+                EachLane(self.lanes, masker),
                 max_queue_size=max(_QUEUE, settings.flush_at),
                 schedule_delay_millis=settings.flush_interval_s * 1000,
                 max_export_batch_size=settings.flush_at,
@@ -146,6 +152,10 @@ class Tracing:
         for lane in self.lanes[1:]:
             lane.outbox.release([trace_id])
             lane.courier.wake()
+
+    def sent_user(self, user_id: str | None) -> str | None:
+        """The user id as the backend gets it."""
+        return self.masker.user(user_id) if self.masker is not None and user_id else user_id
 
     def _drain(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s

@@ -38,6 +38,7 @@ class Destination:
     """One Langfuse project. `key` names it in the outbox, so that what was meant for it goes nowhere else."""
 
     is_langfuse = True
+    is_remote = False
 
     def __init__(self, key: str, public_key: str) -> None:
         self.key = key
@@ -56,6 +57,8 @@ class Destination:
 
 
 class Remote(Destination):
+    is_remote = True
+
     def __init__(self, settings: Settings) -> None:
         public = settings.public_key or ""
         secret = settings.secret_key.get_secret_value() if settings.secret_key else ""
@@ -111,6 +114,7 @@ class Collector(Destination):
     """Phoenix, Arize or any OTLP/HTTP collector; it reads OpenInference's attributes and knows no votes."""
 
     is_langfuse = False
+    is_remote = True
 
     def __init__(self, endpoint: str, headers: Mapping[str, str]) -> None:
         url = traces_url(endpoint)

@@ -89,6 +89,8 @@ def _put(
 ) -> Receipt:
     ids.check_trace_id(trace_id)
     text = check_comment(comment)
+    if text and tracing.masker is not None:
+        text = tracing.masker.text(text, trace_id)
     score_id = ids.score_id(trace_id, name, user_id)
     first_ns, is_first_here = _first_ns(tracing, trace_id, score_id)
     score: dict[str, Any] = {
@@ -99,7 +101,7 @@ def _put(
         "dataType": data_type,
         "environment": tracing.settings.environment,
         "timestamp": _iso(first_ns),
-        "metadata": {"user_id": user_id} if user_id else {},
+        "metadata": {"user_id": tracing.sent_user(user_id)} if user_id else {},
     }
     if text:
         score["comment"] = text

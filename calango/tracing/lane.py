@@ -12,6 +12,8 @@ from calango.tracing import openinference
 from calango.tracing.courier import Courier
 from calango.tracing.destination import Destination
 from calango.tracing.exporter import OutboxExporter
+from calango.tracing.masked_spans import masked_span
+from calango.tracing.masking import Masker
 from calango.tracing.outbox import Outbox
 from calango.tracing.sampling import Sampling
 
@@ -21,6 +23,7 @@ class Lane:
 
     def __init__(self, settings: Settings, to: Destination) -> None:
         self.destination = to
+        self.is_masked = settings.masks(to.is_remote)
         self.outbox = Outbox(settings.home, to.key)
         self.courier = Courier(
             self.outbox,
@@ -43,13 +46,18 @@ class Lane:
 
 
 class EachLane(SpanExporter):
-    """Hands the same spans to every lane; a failure in one is a failure, but stops no other."""
+    """Hands the same spans to every lane; a failure in one is a failure, but stops no other.
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
+    Every span passes here, whoever made it: so here, once, they go through the privacy filter.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], masker: Masker | None = None) -> None:
         self._lanes = lanes
+        self._masker = masker
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        results = [lane.exporter.export(spans) for lane in self._lanes]
+        masked = [masked_span(span, self._masker) for span in spans] if self._masker is not None else spans
+        results = [lane.exporter.export(masked if lane.is_masked else spans) for lane in self._lanes]
         return max(results, key=lambda result: result.value)
 
     def shutdown(self) -> None:

@@ -1,0 +1,294 @@
+"""What counts as personal data or a key: a table of kinds, each a pattern and, where there is one, a proof.
+
+Patterns are RE2's, so that finding candidates is linear whatever the text. What has check digits is verified by
+python-stdnum, telephone numbers by phonenumbers, addresses by `ipaddress`: ordinary numbers stay. Pure.
+
+Sources of the shapes: Receita Federal (CPF; CNPJ, with letters since 2026), ISO/IEC 7812 (cards), ISO 13616 (IBAN),
+and the issuers' own pages for the prefixes of their keys.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import phonenumbers
+from stdnum import iban as _iban
+from stdnum import luhn as _luhn
+from stdnum.br import cnpj as _cnpj
+from stdnum.br import cpf as _cpf
+
+from calango.patterns import Match, Pattern, compiled
+
+_stdnum: Any = {"cpf": _cpf, "cnpj": _cnpj, "luhn": _luhn, "iban": _iban}  # they have no types
+WORK = 16_000  # for one text; what can't be looked at any more after that is withheld
+_PROOF = 8  # a candidate's share of it
+_REMEMBERED_CHARS = 2_000
+
+Found = tuple[int, int, str]
+"""Start and end within a candidate, and what it is the same as: two spellings of a number are one."""
+Proof = Callable[[str, str, str], Found | None]
+"""Gets the candidate, the two characters before it and the two after; None when it is ordinary text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something to be masked. `identity` is equal for equal values, however they are written."""
+
+    kind: str
+    identity: str
+
+
+Piece = str | Hit
+"""A text is a sequence of pieces: what stays, and hits."""
+
+
+WITHHELD = Hit("withheld", "")
+
+
+@dataclass(slots=True)
+class Budget:
+    """How much may still be looked at in a text: proofs take time, and nobody may order too much of it."""
+
+    left: int = WORK
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    kind: str
+    pattern: Pattern
+    proof: Proof
+
+
+# proofs
+
+
+def _as_it_is(text: str, before: str, after: str) -> Found | None:  # noqa: ARG001
+    return 0, len(text), text
+
+
+def _email(text: str, before: str, after: str) -> Found | None:  # noqa: ARG001
+    return 0, len(text), text.replace("%40", "@").lower()
+
+
+def _key(text: str, before: str, after: str) -> Found | None:
+    if text.startswith("://"):  # of an address with a password, only the user and the password
+        return 3, len(text) - 1, text
+    if before[-1:].isalnum() and not _is_escape(before):
+        return None
+    return _as_it_is(text, before, after)
+
+
+def _number(check: str) -> Proof:
+    """A number with check digits, alone: not a part of a longer number or of a fraction."""
+
+    def proof(text: str, before: str, after: str) -> Found | None:
+        start, end = _trimmed(text)
+        left = (before + text[:start])[-2:]
+        if _is_fraction(left) or (text[end:] + after)[:1].isdigit():
+            return None
+        body = "".join(sign for sign in text[start:end] if sign.isalnum())
+        return (start, end, body) if _stdnum[check].is_valid(body) else None
+
+    return proof
+
+
+def _iban_number(text: str, before: str, after: str) -> Found | None:  # noqa: ARG001
+    """Words in capitals may follow: what is no part of the number is left off, group by group."""
+    end = len(text)
+    for _ in range(3):
+        if _stdnum["iban"].is_valid(text[:end]):
+            return 0, end, text[:end].replace(" ", "")
+        end = text.rfind(" ", 0, end)
+        if end < 0:
+            break
+    return None
+
+
+def _ip(text: str, before: str, after: str) -> Found | None:
+    if before[-1:] in {".", ":"} or (before[-1:].isalnum() and not _is_escape(before)):
+        return None
+    if after[:1].isalnum() or (after[:1] in {".", ":"} and after[1:].isalnum()):
+        return None
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if address.is_loopback or address.is_unspecified:  # every machine's, so nobody's
+        return None
+    if ":" in text and (len(text.partition(":")[0]) < 3 or not any(sign.isdigit() for sign in text)):
+        return None  # more like the `a::b` of a program
+    return 0, len(text), str(address)
+
+
+def _phone(region: str) -> Proof:
+    """With a plus or an area code in brackets a possible number is enough; without, it has to be one in use."""
+
+    def proof(text: str, before: str, after: str) -> Found | None:
+        start, end = _trimmed(text)
+        body = text[start:end]
+        if _is_fraction((before + text[:start])[-2:]) or (text[end:] + after)[:1].isdigit():
+            return None
+        written = "+" + body[2:] if body.startswith("00") else body
+        try:
+            number = phonenumbers.parse(written, region)
+        except phonenumbers.NumberParseException:
+            return None
+        is_marked = written[0] in "+("
+        known = phonenumbers.is_possible_number if is_marked else phonenumbers.is_valid_number
+        if not known(number):
+            return None
+        return start, end, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+    return proof
+
+
+def _trimmed(text: str) -> tuple[int, int]:
+    """Without the neighbours that the pattern took along to see where the number begins and ends."""
+    start, end = 0, len(text)
+    while start < end and not (text[start].isdigit() or text[start] in "+("):
+        start += 1
+    if text[start : start + 1] == "(" and not text[start + 1 : start + 2].isdigit():
+        start += 1
+    while end > start and not text[end - 1].isdigit():
+        end -= 1
+    return start, end
+
+
+def _is_fraction(left: str) -> bool:
+    return len(left) == 2 and left[1] == "." and left[0].isdigit()
+
+
+def _is_escape(before: str) -> bool:
+    return len(before) == 2 and before[0] == "\\" and before[1] in "nrtbf"
+
+
+# shapes
+
+_EDGE = r"(?:\b|[^0-9])"  # RE2 looks neither ahead nor behind, so a neighbour may be taken along
+_DASH = r"[\-\x{2010}-\x{2013}\x{2212}]"
+_SHAPES: Mapping[str, Sequence[str]] = {
+    "key": (
+        r"sk-[A-Za-z0-9_\-]{20,}",  # OpenAI, Anthropic, Langfuse and others
+        r"(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}",
+        r"(?:glpat|xox[abeprs]|xapp)-[A-Za-z0-9_\-]{10,}",
+        r"(?:AKIA|ASIA)[A-Z0-9]{16}",
+        r"AIza[A-Za-z0-9_\-]{35}",
+        r"(?:hf|gsk|npm|pypi|lsv2|xai|tvly|dop_v1)[_\-][A-Za-z0-9_\-]{20,}",
+        r"(?:sk|rk|pk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}",
+        r"eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}",  # a JSON web token
+        r"(?i:bearer|basic) [A-Za-z0-9._~+/\-]{16,}=*",
+        r"://[^\s/:@\"']+:[^\s/@\"']+@",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
+    ),
+    "email": (r"[\pL\pN._%+\-]+(?:@|%40)(?:[\pL\pN\-]+\.)+\pL{2,}",),
+    "ip": (
+        r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
+        r"(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}",
+        r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6}::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?",
+    ),
+    "iban": (r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",),
+    "card": (
+        rf"{_EDGE}(?:2[2-7]|[456]\d)\d\d[ \-]?\d{{4}}[ \-]?\d{{4}}[ \-]?\d{{4}}(?:[ \-]?\d{{3}})?{_EDGE}",
+        rf"{_EDGE}3[47]\d\d[ \-]?\d{{6}}[ \-]?\d{{5}}{_EDGE}",
+        rf"{_EDGE}3[068]\d\d[ \-]?\d{{6}}[ \-]?\d{{4}}{_EDGE}",
+        rf"{_EDGE}4\d{{12}}{_EDGE}",
+    ),
+    "cnpj": (
+        rf"{_EDGE}\d\d\.?\d{{3}}\.?\d{{3}}/?\d{{4}}{_DASH}?\d\d{_EDGE}",
+        rf"\b[0-9A-Z]{{2}}\.[0-9A-Z]{{3}}\.[0-9A-Z]{{3}}/[0-9A-Z]{{4}}{_DASH}\d\d\b",
+    ),
+    "cpf": (rf"{_EDGE}\d{{3}}[. ]?\d{{3}}[. ]?\d{{3}}(?:{_DASH}|[ /.])?\d\d{_EDGE}",),
+    "phone": (
+        r"(?:\+|\b00)\(?\d{1,3}\)?(?:[ .()/\-]{0,2}\d){6,13}\b",
+        r"\(0?\d{2,3}\)[ .\-]?(?:\d[ .]?)?\d{3,4}[ .\-]?\d{4}\b",
+    ),
+}
+_NATIONAL: Mapping[str, Sequence[str]] = {  # without a plus or brackets, as people of a country write them
+    "BR": (rf"{_EDGE}0?[1-9]{{2}}(?:[ .\-]9?[ .]?\d{{4}}[ .\-]?\d{{4}}|9\d{{4}}[ .\-]?\d{{4}}){_EDGE}",),
+    "US": (rf"{_EDGE}\d{{3}}[ .\-]\d{{3}}[ .\-]\d{{4}}{_EDGE}",),
+}
+_ESCAPED = r"\\u00[2-7]|\\/"  # in JSON, ASCII that hides
+_PROOFS: Mapping[str, Proof] = {
+    "key": _key,
+    "email": _email,
+    "ip": _ip,
+    "iban": _iban_number,
+    "card": _number("luhn"),
+    "cnpj": _number("cnpj"),
+    "cpf": _number("cpf"),
+}
+
+
+class Recognisers:
+    """The chosen kinds, people's own patterns before them. `region` (BR, US) reads telephone numbers without a plus."""
+
+    def __init__(self, kinds: Sequence[str], own: Mapping[str, str], region: str) -> None:
+        shapes = {kind: _SHAPES[kind] for kind in _SHAPES if kind in kinds}
+        if "phone" in shapes:
+            shapes["phone"] = (*shapes["phone"], *_NATIONAL[region])
+        joined = {**own} | {kind: "|".join(alternatives) for kind, alternatives in shapes.items()}
+        proofs = dict.fromkeys(own, _as_it_is) | {**_PROOFS, "phone": _phone(region)}
+        self._table = [Recogniser(kind, compiled(joined[kind]), proofs[kind]) for kind in joined]
+        self._any = compiled("|".join(f"(?:{pattern})" for pattern in (*joined.values(), _ESCAPED)))
+        self._remembered = lru_cache(maxsize=4096)(self._counted)
+
+    def candidates(self, data: bytes) -> Iterator[Match]:
+        """Where in UTF-8 something may be that is to be masked, in one pass and without a proof."""
+        return self._any.finditer(data)
+
+    def may_hit(self, data: bytes) -> bool:
+        return self._any.search(data) is not None
+
+    def pieces(self, text: str, budget: Budget) -> tuple[Piece, ...]:
+        """The text in pieces. Short ones are remembered, because they stand on every span of a trace."""
+        if len(text) > _REMEMBERED_CHARS:
+            return self._pieces(text, budget)
+        if budget.left <= 0:
+            return (WITHHELD,)
+        pieces, used = self._remembered(text)
+        budget.left -= used
+        return pieces
+
+    def _counted(self, text: str) -> tuple[tuple[Piece, ...], int]:
+        budget = Budget()
+        pieces = self._pieces(text, budget)
+        return pieces, WORK - budget.left
+
+    def _pieces(self, text: str, budget: Budget) -> tuple[Piece, ...]:
+        if not self.may_hit(text.encode()):
+            return (text,)
+        pieces: list[Piece] = [text]
+        for recogniser in self._table:
+            split: list[Piece] = []
+            for piece in pieces:
+                split += [piece] if isinstance(piece, Hit) else _split(recogniser, piece, budget)
+            pieces = split
+        return tuple(pieces)
+
+
+def _split(recogniser: Recogniser, text: str, budget: Budget) -> list[Piece]:
+    data = text.encode()
+    pieces: list[Piece] = []
+    done = 0
+    for match in recogniser.pattern.finditer(data):
+        start, end = match.span()
+        if budget.left <= 0:
+            return [*pieces, data[done:start].decode(), WITHHELD]
+        budget.left -= _PROOF
+        before = data[max(0, start - 8) : start].decode(errors="ignore")[-2:]
+        after = data[end : end + 8].decode(errors="ignore")[:2]
+        candidate = data[start:end].decode()
+        if before[-1:] == "\\" and candidate[0] in "nrtbf":  # the end of an escape, in text that is no JSON
+            candidate = candidate[1:]
+            start += 1
+        found = recogniser.proof(candidate, before, after) if candidate else None
+        if found is None:
+            continue
+        first = start + len(candidate[: found[0]].encode())
+        pieces += [data[done:first].decode(), Hit(recogniser.kind, found[2])]
+        done = start + len(candidate[: found[1]].encode())
+    return [piece for piece in (*pieces, data[done:].decode()) if piece] if pieces else [text]

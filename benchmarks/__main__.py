@@ -81,6 +81,7 @@ def bars(cost: dict[int, dict[str, float]], extra: dict[str, Any]) -> list[list[
         ("bytes a turn without prompts, 400: of those at 10", extra["bytes_400"] / extra["bytes_10"], 1.2),
         ("peak memory of 200 turns at 400: of untraced", extra["peak_traced"] / extra["peak_untraced"], 2.0),
         ("first token later than from the bare graph, ms", extra["first_token_ms"], 3.0),
+        ("a turn longer while the backend is down, ms", extra["down_ms"], 5.0),
     ]
     return [[text, f"{value:.2f}", f"≤ {bar:g}", "yes" if value <= bar else "NO"] for text, value, bar in found]
 
@@ -92,6 +93,7 @@ def main() -> None:
         extra |= {f"peak_{key}": worker("benchmarks.worker", name, "400", "200", url)["peak_mb"]
                   for key, name in (("traced", "calango"), ("untraced", "none"))}  # fmt: skip
         extra |= worker("benchmarks.extras", "first_token")
+        extra |= worker("benchmarks.extras", "backend_down", url)
     head = ["messages in the thread", *NAMES.values()]
     body = [[str(size), *(f"{cost[size][name]:.2f}" for name in NAMES)] for size in SIZES]
     holds = bars(cost, extra)

@@ -1,4 +1,4 @@
-"""Sizes of what is sent, and the delay of the first token: `python -m benchmarks.extras sizes|first_token`."""
+"""What is sent, and what a caller waits for: `python -m benchmarks.extras sizes|first_token|backend_down URL`."""
 
 from __future__ import annotations
 
@@ -79,6 +79,32 @@ def first_token() -> dict[str, float]:
     return {"first_token_ms": statistics.median((through - alone) * 1000 for alone, through in warm)}
 
 
+def backend_down(url: str) -> dict[str, float]:
+    """How much longer a turn takes while the backend is down than while it answers, median in ms; turns alternate."""
+    from calango.engine import CalangoEngine
+    from calango.loader import LoadedGraph
+    from calango.tracing.destination import Remote
+
+    engines: dict[str, CalangoEngine] = {}
+    tracings: list[Tracing] = []
+    for name, base_url in (("up", url), ("down", "http://127.0.0.1:9")):
+        home = Path(tempfile.mkdtemp(prefix="calango-bench-"))
+        keys = {"public_key": f"pk-lf-{name}", "secret_key": "sk-lf-bench"}
+        settings = Settings.load(home=home, base_url=base_url, flush_interval_s=0.2, **keys)
+        tracings.append(Tracing(settings, Remote(settings)))
+        loaded = LoadedGraph("bench", "bench", build(ScriptedModel()))
+        engines[name] = CalangoEngine(loaded, settings, tracing=tracings[-1], open_threads=_in_memory)
+    took: dict[str, list[float]] = {"up": [], "down": []}
+    for number in range(ROUNDS):
+        for name, engine in engines.items():
+            took[name].append(engine.run("quanto é 1+2?", session_id=f"{name}{number}").latency_ms)
+    for engine in engines.values():
+        engine.close()
+    for tracing in tracings:
+        tracing.close(0)
+    return {"down_ms": statistics.median(took["down"][10:]) - statistics.median(took["up"][10:])}
+
+
 async def _in_memory() -> Any:
     """Threads without a disk, as the bare graph has them, so that only the engine makes the difference."""
     from langgraph.checkpoint.memory import InMemorySaver
@@ -94,4 +120,5 @@ async def _in_memory() -> Any:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)
-    print(json.dumps({"sizes": sizes, "first_token": first_token}[sys.argv[1]]()))
+    measure = {"sizes": sizes, "first_token": first_token, "backend_down": backend_down}[sys.argv[1]]
+    print(json.dumps(measure(*sys.argv[2:])))

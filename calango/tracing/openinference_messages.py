@@ -15,7 +15,8 @@ _TEXTS = {"name": "message.name", "tool_call_id": "message.tool_call_id"}
 
 def messages(prefix: str, told: object) -> Pairs:
     """One message or a list of them, as `encoding.message_dict` writes them and chat APIs do."""
-    for index, message in enumerate(_mappings([told] if isinstance(told, Mapping) else told)):
+    several: list[object] = cast("list[object]", told) if isinstance(told, list) else [told]
+    for index, message in enumerate(_mappings(several)):
         yield from _message(f"{prefix}.{index}", message)
 
 

@@ -74,23 +74,26 @@ def sent_spans(tracing: Tracing) -> list[SentSpan]:
     found: list[SentSpan] = []
     for item in tracing.outbox.items(100_000):
         if item.kind == "spans":
-            request = ExportTraceServiceRequest.FromString(gzip.decompress(item.body))
-            found += [
-                SentSpan(
-                    span.name,
-                    span.trace_id.hex(),
-                    span.span_id.hex(),
-                    span.parent_span_id.hex(),
-                    span.start_time_unix_nano,
-                    span.end_time_unix_nano,
-                    {attribute.key: _value(attribute.value) for attribute in span.attributes},
-                    span.status.code == 2,
-                )
-                for resource in request.resource_spans
-                for scope in resource.scope_spans
-                for span in scope.spans
-            ]
+            found += spans_of(ExportTraceServiceRequest.FromString(gzip.decompress(item.body)))
     return sorted(found, key=lambda span: (span.start_ns, -span.end_ns))
+
+
+def spans_of(request: ExportTraceServiceRequest) -> list[SentSpan]:
+    return [
+        SentSpan(
+            span.name,
+            span.trace_id.hex(),
+            span.span_id.hex(),
+            span.parent_span_id.hex(),
+            span.start_time_unix_nano,
+            span.end_time_unix_nano,
+            {attribute.key: _value(attribute.value) for attribute in span.attributes},
+            span.status.code == 2,
+        )
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
 
 
 def tree(spans: list[SentSpan], *, levels: bool = True) -> list[Any]:

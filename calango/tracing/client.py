@@ -80,14 +80,13 @@ class Tracing:
             id_generator=ChosenIds(),
             shutdown_on_exit=False,
         )
-        self._provider.add_span_processor(
-            BatchSpanProcessor(
-                EachLane(self.lanes, masker),
-                max_queue_size=max(_QUEUE, settings.flush_at),
-                schedule_delay_millis=settings.flush_interval_s * 1000,
-                max_export_batch_size=settings.flush_at,
-            )
+        self._batches = BatchSpanProcessor(
+            EachLane(self.lanes, masker),
+            max_queue_size=max(_QUEUE, settings.flush_at),
+            schedule_delay_millis=settings.flush_interval_s * 1000,
+            max_export_batch_size=settings.flush_at,
         )
+        self._provider.add_span_processor(self._batches)
         known = to.known_address()
         # For code that uses the SDK itself (`@observe`, `get_client()`): its spans meet ours in the same provider. Its
         # own processor only stamps what `propagate_attributes` says; ours exports, whatever the SDK keeps per key.
@@ -172,7 +171,7 @@ class Tracing:
         if self._closed:
             return True
         self._closed = True
-        self._provider.force_flush(int(timeout_s * 1000))
+        self._batches.shutdown()  # stores what is finished; what ends later has nowhere to go
         done = self._drain(timeout_s)
         for lane in self.lanes:
             lane.close()

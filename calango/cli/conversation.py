@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calango import ids
 from calango.chat import ChatService
-from calango.cli import output, traces, turns
+from calango.cli import output, traces, turn_output
 from calango.errors import InputError
 from calango.records import TurnResult
 from calango.tracing import STARS, THUMBS
@@ -31,7 +31,7 @@ class Conversation:
             text, session_id=self._session_id, user_id=self._user_id, tags=self._tags, model=self._model
         )
         try:
-            self._last = turns.show(self._service, events)
+            self._last = turn_output.show(self._service, events)
         except KeyboardInterrupt:
             output.note("\nStopped; what was said so far is kept.")
 

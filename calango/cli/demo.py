@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from calango import ids
-from calango.cli import output, traces, turns
+from calango.cli import output, traces, turn_output
 from calango.errors import BackendError
 from calango.records import Observation, Score, TurnResult
 from calango.settings import Settings
@@ -60,7 +60,7 @@ def _talk(service: ChatService) -> list[TurnResult]:
     for question in _QUESTIONS:
         output.out.print(f"\n[bold]{_USER}:[/] {question}")
         events = service.stream_message(question, session_id=session_id, user_id=_USER, tags=[_TAG])
-        results.append(turns.show(service, events))
+        results.append(turn_output.show(service, events))
     for result, expected in zip(results, _EXPECTED, strict=True):
         if result.status != "ok" or (service.model.is_offline and expected not in result.content):
             raise BackendError(f"The agent did not answer as expected: {result.error or result.content!r}.")
@@ -120,7 +120,7 @@ def _check(observations: list[Observation], result: TurnResult) -> None:
 
 def _goodbye(service: ChatService, results: list[TurnResult]) -> None:
     output.out.print("\n[bold green]Everything arrived and was read back.[/] Where to look next:")
-    output.say(f"  the trace as a page    {turns.trace_url(service, results[0].trace_id) or ''}")
+    output.say(f"  the trace as a page    {turn_output.trace_url(service, results[0].trace_id) or ''}")
     program = _program()
     output.say(f"  go on talking          {program} chat --session {results[0].session_id} --user {_USER}")
     output.say(f"  chat UI with votes     {program} up")

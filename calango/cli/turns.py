@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from calango.cli import output
-from calango.errors import CalangoError, InputError
-from calango.records import Done, Event, Token, ToolCall, ToolResult, TurnResult
+from calango.cli import output, turn_output
+from calango.errors import CalangoError
+from calango.records import Done, Event, TurnResult
 from calango.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def ask(
             result = _quiet(events)
             output.print_json(_complete(service, result))
         else:
-            result = show(service, events)
+            result = turn_output.show(service, events)
     raise typer.Exit(_EXITS[result.status])
 
 
@@ -137,66 +137,8 @@ def _quiet(events: Iterator[Event]) -> TurnResult:
     return [event.result for event in events if isinstance(event, Done)][-1]
 
 
-def _shown(events: Iterator[Event]) -> TurnResult:
-    """Print tokens as they come; in a pipe only the finished answer."""
-    result: TurnResult | None = None
-    live = output.is_terminal()
-    for event in events:
-        match event:
-            case Token(text=text) if live:
-                output.out.print(text, end="", markup=False)
-            case ToolCall(name=name, arguments=arguments) if live:
-                given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-                output.err.print(f"· {name}({given})", style="dim", markup=False)
-            case ToolResult(name=name, is_error=True, content=content):
-                output.err.print(f"· {name} failed: {content}", style="yellow", markup=False)
-            case Done():
-                result = event.result
-            case _:
-                pass
-    if result is None:
-        raise InputError("The turn ended without a result.")
-    if live:
-        output.out.print()
-    elif result.content:
-        output.out.print(result.content, markup=False)
-    return result
-
-
-def show(service: ChatService, events: Iterator[Event]) -> TurnResult:
-    """Print a turn as it happens, then what it took."""
-    result = _shown(events)
-    _footer(service, result)
-    return result
-
-
 def _complete(service: ChatService, result: TurnResult) -> dict[str, object]:
     data = result.as_dict()
     if data["trace_url"] is None:
-        data["trace_url"] = trace_url(service, result.trace_id)
+        data["trace_url"] = turn_output.trace_url(service, result.trace_id)
     return data
-
-
-def trace_url(service: ChatService, trace_id: str | None) -> str | None:
-    """The trace's page, asking where the backend is if need be."""
-    if service.tracing is None or trace_id is None:
-        return None
-    with contextlib.suppress(CalangoError):
-        service.tracing.destination.address()
-    return service.tracing.trace_url(trace_id)
-
-
-def _footer(service: ChatService, result: TurnResult) -> None:
-    if result.status == "error":
-        output.complain(result.error or "The turn failed.")
-    elif result.status == "interrupted":
-        output.note(f"The agent waits for your answer: calango ask … --session {result.session_id}")
-    parts = [result.model or "no model"]
-    if result.usage is not None:
-        parts.append(f"{result.usage.input}+{result.usage.output} tokens")
-    if result.cost_usd is not None:
-        parts.append(output.money(result.cost_usd))
-    parts += [output.duration(result.latency_ms), f"session {result.session_id}"]
-    output.note(" · ".join(parts))
-    if result.trace_id:
-        output.note(f"trace {result.trace_id}  {trace_url(service, result.trace_id) or ''}".rstrip())

@@ -19,6 +19,7 @@ import secrets
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -33,6 +34,7 @@ logger = logging.getLogger("calango.tracing")
 KEY = "mask.json"
 WITHHELD_TEXT = "<withheld>"
 _TRACES = 512
+_REMEMBERED_CHARS = 200  # names, tags, ids: they stand on every span
 _NUMBERED = 10_000  # values of one trace
 _DEPTH = 4  # JSON in a string of JSON in a string ...
 _REGIONS = {"pt_BR": "BR", "en": "US"}
@@ -48,6 +50,7 @@ class Masker:
         self._recognisers = recognisers
         self._user_key = user_key
         self._numbers = _Numbers()
+        self._is_ordinary = lru_cache(maxsize=8192)(self._has_nothing)
         self._failures: set[str] = set()
         self.withheld = 0
 
@@ -58,9 +61,9 @@ class Masker:
     def text(self, text: str, trace_id: str) -> str:
         """The text with placeholders; JSON stays JSON. Never raises."""
         try:
-            data = text.encode("utf-8", "replace")
-            if not self._recognisers.may_hit(data):
+            if self._is_ordinary(text) if len(text) <= _REMEMBERED_CHARS else self._has_nothing(text):
                 return text
+            data = text.encode("utf-8", "replace")
             return self._rendered(self._pieces(data, Budget()), trace_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the text must not leave
             return self.withhold(error)
@@ -80,6 +83,9 @@ class Masker:
         if self._user_key is None or self.text(session_id, "") == session_id:
             return session_id
         return f"session-{self._hashed(session_id)}"
+
+    def _has_nothing(self, text: str) -> bool:
+        return not self._recognisers.may_hit(text.encode("utf-8", "replace"))
 
     def _hashed(self, text: str) -> str:
         return hmac.new(self._user_key or b"", text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]

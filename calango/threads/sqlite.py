@@ -1,25 +1,16 @@
-"""LangGraph threads on disk: the checkpointer (SQLite, or Postgres), and what it knows about conversations.
-
-The queries read the tables of langgraph-checkpoint-sqlite / -postgres directly, because listing conversations through
-the checkpointer would load every state of every turn.
-"""
+"""Threads in one SQLite file, through langgraph-checkpoint-sqlite."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from calango.errors import ConfigError, HomeError
+from calango.errors import HomeError
 from calango.records import Session
-from calango.settings import Settings
-
-QUESTION = "calango_question"  # checkpoint metadata: what the person asked in the turn, shortened
-USER = "calango_user"
-_UUID_EPOCH_100NS = 0x01B21DD213814000  # 1582-10-15, where UUID times start (RFC 9562)
+from calango.threads.facts import checkpoint_time_ns, title_of
 
 # Newest conversations of a user: first question, number of turns, latest checkpoint.
 _SQLITE_SESSIONS = """
@@ -41,20 +32,6 @@ _SQLITE_INTERRUPT = """
 SELECT 1 FROM writes WHERE thread_id = ? AND checkpoint_ns = '' AND channel = '__interrupt__' AND checkpoint_id =
   (SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = '') LIMIT 1
 """
-
-
-class Threads(Protocol):
-    """Used on one event loop only."""
-
-    saver: BaseCheckpointSaver[Any]
-
-    async def sessions(self, user_id: str, limit: int) -> list[Session]: ...
-
-    async def is_waiting(self, session_id: str) -> bool:
-        """Whether the thread's latest state waits for a person's answer."""
-        ...
-
-    async def close(self) -> None: ...
 
 
 class SqliteThreads:
@@ -95,33 +72,8 @@ class SqliteThreads:
         await self._db.close()
 
 
-def open_threads(settings: Settings) -> Callable[[], Any]:
-    """A function that opens the threads when awaited on the loop that will use them."""
-    if settings.threads_url is None:
-        return lambda: SqliteThreads.open(settings.home / "threads.sqlite")
-    try:
-        from calango.threads_postgres import PostgresThreads  # noqa: PLC0415 - needs the extra
-    except ImportError as error:
-        raise ConfigError(
-            "CALANGO_THREADS_URL needs the Postgres packages.", 'Run `pip install "calango[postgres]"`.'
-        ) from error
-    url = settings.threads_url.get_secret_value()
-    return lambda: PostgresThreads.open(url)
-
-
 def _sessions(rows: Sequence[Sequence[Any]], user_id: str) -> list[Session]:
     return [
         Session(thread_id, user_id, title_of(metadata), turns, checkpoint_time_ns(last_id))
         for thread_id, last_id, turns, metadata in rows
     ]
-
-
-def title_of(metadata: str | bytes) -> str:
-    return str(json.loads(metadata).get(QUESTION) or "…")
-
-
-def checkpoint_time_ns(checkpoint_id: str) -> int:
-    """When a checkpoint was written: its id is a version 6 UUID (RFC 9562, 5.6), which carries the time."""
-    digits = checkpoint_id.replace("-", "")
-    ticks = (int(digits[:12], 16) << 12) | int(digits[13:16], 16)
-    return (ticks - _UUID_EPOCH_100NS) * 100

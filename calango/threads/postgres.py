@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from calango.errors import HomeError
 from calango.records import Session
-from calango.threads import checkpoint_time_ns, title_of
+from calango.threads.facts import checkpoint_time_ns, title_of
 
 _SESSIONS = """
 WITH turns AS (

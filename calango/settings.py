@@ -279,6 +279,11 @@ class Settings(BaseSettings):
         validation_alias=_names("CALANGO_SLOW_MS"),
         description="Milliseconds from which on a turn counts as slow, and its trace is kept whatever the sample rate.",
     )
+    trace_detail: Literal["new", "full"] = Field(
+        "new",
+        validation_alias=_names("CALANGO_TRACE_DETAIL"),
+        description="`new`: steps of the graph show what the turn added; `full`: the whole state each time.",
+    )
     recursion_limit: int = Field(
         25,
         ge=2,

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import orjson
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langfuse._utils.serializer import EventSerializer
 from pydantic import BaseModel
 
 _ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant"}
@@ -101,9 +102,13 @@ def messages_in(state: object) -> list[BaseMessage]:
 
 
 class Encoder:
-    """Encodes for one turn. Not shared between turns: it remembers bytes by the identity of message objects."""
+    """Encodes for one turn. Not shared between turns: it remembers bytes by the identity of message objects.
 
-    def __init__(self) -> None:
+    With `full` every state is written whole, as Langfuse's own handler writes it.
+    """
+
+    def __init__(self, *, full: bool = False) -> None:
+        self._full = full
         self._seen: dict[int, tuple[BaseMessage, bytes]] = {}
         self._first_new: BaseMessage | None = None
 
@@ -130,6 +135,8 @@ class Encoder:
         """A node's input or output: its new messages, `messages_before` when some were left out, and its other keys."""
         if isinstance(value, str):
             return value
+        if self._full:
+            return json.dumps(value, cls=EventSerializer)
         if isinstance(value, BaseMessage):
             return self.message(value).decode()
         if _is_messages(value):

@@ -166,8 +166,9 @@ class CalangoHandler(ModelCallbacks):
 
     def _begin(self, inputs: Any, metadata: Mapping[str, Any] | None) -> None:
         """A root run: what is new from here on, and which trace and session it belongs to."""
-        self._encoder = Encoder()
+        self._encoder = Encoder(full=self._is_full)
         self._encoder.begin(inputs)
+        self._told_tools.clear()
         thread = (metadata or {}).get("thread_id")
         if isinstance(thread, str) and thread:
             self._spans.adopt_session(ids.check_id("thread_id", thread))

@@ -64,7 +64,9 @@ class ModelCallbacks(CallbackHandler):
             super().__init__(public_key=tracing.destination.public_key)
         self._is_off = tracing is None
         self._spans = TurnSpans(tracing, about, trace_id, parent)
-        self._encoder = Encoder()
+        self._is_full = tracing is not None and tracing.settings.trace_detail == "full"
+        self._encoder = Encoder(full=self._is_full)
+        self._told_tools: set[str] = set()
         self._is_trace_root = parent is None
         self._derives = derives and trace_id is None and parent is None
         self._thread_id: str | None = None
@@ -187,9 +189,18 @@ class ModelCallbacks(CallbackHandler):
             attributes[at.MODEL_PARAMETERS] = to_json(dict(call.parameters)).decode()
         prompt_template = current_prompt()
         about: dict[str, Any] = prompt_template.as_metadata() if prompt_template is not None else {}
-        about["tools"] = generation.tool_schemas(kwargs) or None
+        about["tools"] = self._new_tools(kwargs)
         attributes |= at.flattened(at.METADATA, about)
         self._start(name, attributes, run_id, parent_run_id).call = call
+
+    def _new_tools(self, kwargs: Mapping[str, Any]) -> list[Any] | None:
+        """The tools that the model is offered, unless a call of this turn told them already."""
+        tools = generation.tool_schemas(kwargs)
+        told = to_json(tools).decode()
+        if not tools or told in self._told_tools:
+            return None
+        self._told_tools.add(told)
+        return tools
 
     def _finish_model(self, run_id: UUID, response: LLMResult | None) -> None:
         run = self._spans.get(run_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -452,6 +453,24 @@ def test_fifty_users_at_once_never_share_a_session_user_or_tag(with_engine, trac
             (s.attributes["session.id"], s.attributes["user.id"], *s.attributes["langfuse.trace.tags"]) for s in own
         } == {(f"s{n}", f"u{n}", f"t{n}")}
         assert len(own) == 13
+
+
+def test_fifty_users_on_fifty_threads_never_share_a_session_user_or_tag(with_engine, tracing):
+    engine = with_engine()
+
+    def talk(n: int) -> None:
+        for turn in range(3):
+            engine.run(f"quanto é {n}+{turn}?", session_id=f"s{n}", user_id=f"u{n}", tags=[f"t{n}"])
+
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(talk, range(50)))
+    marks: dict[str, set[tuple[str, ...]]] = {}
+    for span in sent_spans(tracing):
+        own = (span.attributes["session.id"], span.attributes["user.id"], *span.attributes["langfuse.trace.tags"])
+        marks.setdefault(span.trace_id, set()).add(own)
+    assert len(marks) == 150
+    assert {len(own) for own in marks.values()} == {1}
+    assert {mark for own in marks.values() for mark in own} == {(f"s{n}", f"u{n}", f"t{n}") for n in range(50)}
 
 
 @pytest.mark.parametrize(

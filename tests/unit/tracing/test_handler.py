@@ -14,16 +14,19 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langfuse import get_client, observe
+from langfuse.langchain import CallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import RetryPolicy, Send
 
 from calango.errors import InputError
 from calango.ids import trace_id_for
+from calango.loader import bundled_attr
 from calango.tracing import CalangoHandler, Tracing, create_handler
 from calango.tracing.shared import SharedHandler
 from tests.support.tracing import sent_spans, tree, unsent_tracing
 
+OfflineChatModel = bundled_attr("offline:OfflineChatModel")
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -203,6 +206,39 @@ def test_streamed_generations_tell_when_the_first_token_came(tracing):
 
     span = sent_spans(tracing)[0]
     assert "T" in span.attributes["langfuse.observation.completion_start_time"]
+
+
+def test_the_tools_a_model_is_offered_are_told_once_a_turn_and_not_as_messages(tracing):
+    @tool
+    def add(a: int, b: int) -> int:
+        """Adds."""
+        return a + b
+
+    model = OfflineChatModel().bind_tools([add])
+    handler = create_handler(tracing=tracing)
+    RunnableLambda(lambda text: [model.invoke(text), model.invoke(text)]).invoke("oi", {"callbacks": [handler]})
+
+    first, second = (span for span in sent_spans(tracing) if span.type == "generation")
+    assert (first.metadata("tools")[0]["function"]["name"], second.metadata("tools")) == ("add", None)
+    assert [message["role"] for message in first.input] == ["user"]
+
+
+def test_full_detail_reproduces_what_langfuses_own_handler_writes(home):
+    stock_tracing, full = unsent_tracing(home), unsent_tracing(home, trace_detail="full")
+    stock = CallbackHandler(public_key=stock_tracing.destination.public_key)
+    graph, thread = chatty_graph(checkpointer=InMemorySaver()), {"thread_id": "t"}
+    for _ in range(2):
+        callbacks = [stock, create_handler(tracing=full)]
+        graph.invoke({"messages": [HumanMessage("oi")]}, {"callbacks": callbacks, "configurable": thread})
+
+    written = [
+        [(span.name, span.input, span.output) for span in sent_spans(each) if span.name == "answer"]
+        for each in (stock_tracing, full)
+    ]
+    for each in (stock_tracing, full):
+        each.close(0)
+    assert written[0] == written[1]
+    assert len(written[0]) == 4
 
 
 def test_an_abandoned_async_stream_leaves_no_run_open(tracing):

@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := --extra ui --extra postgres --extra studio --extra dev
 JOBS ?= 2
+SDK4 := .venv-sdk4
 
-.PHONY: help install demo studio up test check format bench faults docs lock clean
+.PHONY: help install demo studio up test test-sdk4 check format bench faults docs lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## Install what is locked into .venv
 
@@ -36,6 +37,19 @@ up: install ## Local server and chat UI together, until Ctrl-C
 
 test: install ## Run every test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+test-sdk4: $(SDK4)/.installed ## Run what stands on the Langfuse SDK on its oldest version, too
+	@$(SDK4)/bin/python -m pytest -n $(JOBS) tests/unit/tracing tests/unit/test_engine.py tests/unit/test_chat.py
+
+# The same locked packages but for the SDK itself, whose handler needs `langchain` (extra `openai` has it).
+$(SDK4)/.installed: $(STAMP)
+	@test -x $(SDK4)/bin/python || $(PYTHON) -m venv $(SDK4)
+	@echo "Installing Langfuse SDK 4.14 and what else is locked into $(SDK4) ..."
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-emit-package langfuse --extra postgres --extra openai --extra dev --output-file $(SDK4)/locked.txt
+	@$(BIN)/uv pip install --quiet --python $(SDK4)/bin/python --require-hashes --requirement $(SDK4)/locked.txt
+	@$(BIN)/uv pip install --quiet --python $(SDK4)/bin/python 'langfuse==4.14.*'
+	@$(BIN)/uv pip install --quiet --python $(SDK4)/bin/python --no-deps --editable .
+	@touch $@
 
 check: install ## Lint, format, types and import rules; warnings are errors
 	@$(BIN)/ruff check .
@@ -63,4 +77,4 @@ docs: install ## Write the pages that follow from the code
 	@$(BIN)/python docs/generate.py
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) dist build .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SDK4) dist build .ruff_cache .pytest_cache .hypothesis

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
-from langfuse.langchain import CallbackHandler
 from opentelemetry.trace import Span, SpanContext
 from opentelemetry.util.types import AttributeValue
 
@@ -20,6 +19,7 @@ from calango.tracing import generation
 from calango.tracing.client import Tracing
 from calango.tracing.encoding import Encoder, to_json
 from calango.tracing.prompts import current_prompt
+from calango.tracing.sdk import CallbackHandler
 from calango.tracing.turn_spans import Run, TurnSpans
 
 logger = logging.getLogger("calango.tracing")

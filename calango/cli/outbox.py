@@ -30,11 +30,10 @@ def list_items(
 
     Example: `calango outbox list`
     """
-    tracing = _tracing()
-    items = tracing.outbox.items(limit)
     rows = [
         {
             "id": item.id,
+            "to": lane.destination.label,
             "kind": item.kind,
             "key": item.key,
             "bytes": len(item.body),
@@ -42,7 +41,8 @@ def list_items(
             "attempts": item.attempts,
             "refused": item.reason,
         }
-        for item in items
+        for lane in _tracing().lanes
+        for item in lane.outbox.items(limit)
     ]
     if json:
         output.print_json(rows)
@@ -53,7 +53,7 @@ def list_items(
         why = f"  refused: {row['refused']}" if row["refused"] else ""
         output.say(
             f"{row['id']:>6}  {row['kind']:<10} {row['key']}  {row['bytes']} bytes  {row['created_at']}"
-            f"  {row['attempts']} attempts{why}"
+            f"  {row['attempts']} attempts  to {row['to']}{why}"
         )
 
 
@@ -66,15 +66,15 @@ def retry(
     Example: `calango outbox retry --wait 30`
     """
     tracing = _tracing()
-    count = tracing.outbox.retry()
-    tracing.courier.wake()
-    done = tracing.courier.drain(wait_s)
-    depth = tracing.outbox.depth()
-    left = depth.spans + depth.votes
-    output.say(f"{count} tried again: {left} wait, {depth.parked} refused.")
-    if depth.last_error and (left or depth.parked):
-        output.note(f"Last error: {depth.last_error}")
-    raise typer.Exit(0 if done and not depth.parked else 1)
+    count = sum(lane.outbox.retry() for lane in tracing.lanes)
+    done = tracing.flush(wait_s)
+    depths = [lane.outbox.depth() for lane in tracing.lanes]
+    left, refused = sum(d.spans + d.votes for d in depths), sum(d.parked for d in depths)
+    output.say(f"{count} tried again: {left} wait, {refused} refused.")
+    for depth in depths:
+        if depth.last_error and (depth.spans or depth.votes or depth.parked):
+            output.note(f"Last error: {depth.last_error}")
+    raise typer.Exit(0 if done and not refused else 1)
 
 
 @outbox_app.command("drop")
@@ -90,13 +90,14 @@ def drop(
     what = "everything that waits or was refused" if all_items else "what was refused"
     if not yes:
         typer.confirm(f"Delete {what}?", abort=True)
-    output.say(f"{tracing.outbox.drop(parked_only=not all_items)} deleted.")
+    gone = sum(lane.outbox.drop(parked_only=not all_items) for lane in tracing.lanes)
+    output.say(f"{gone} deleted.")
 
 
 def _tracing() -> Tracing:
-    from calango.tracing import connect
+    from calango.tracing import connect_spans
 
-    tracing = connect(Settings.load())
+    tracing = connect_spans(Settings.load())
     if tracing is None:
         raise ConfigError("Tracing is off, so there is no outbox.", "Remove LANGFUSE_TRACING_ENABLED=false.")
     return tracing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from calango import __version__, local
 from calango.cli import output
 from calango.errors import CalangoError, ConfigError
 from calango.settings import Settings
+
+if TYPE_CHECKING:
+    from calango.tracing.destination import Destination
 
 
 def register(app: typer.Typer) -> None:
@@ -31,12 +34,16 @@ def status(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> No
         output.print_json(facts)
         return
     for name, value in facts.items():
-        if name != "outbox":
+        if not isinstance(value, dict):
             output.say(f"{name:<10} {value if value not in {None, ''} else '–'}")
-    waiting: dict[str, Any] = facts["outbox"]
+    for name in ("outbox", "collector_outbox"):
+        _show_waiting(name.replace("_outbox", ""), facts[name])
+
+
+def _show_waiting(name: str, waiting: dict[str, Any]) -> None:
     if waiting:
         output.say(
-            f"{'outbox':<10} {waiting['spans']} span batches and {waiting['votes']} votes wait,"
+            f"{name:<10} {waiting['spans']} span batches and {waiting['votes']} votes wait,"
             f" {waiting['parked']} refused, {waiting['dropped']} traces given up",
             "yellow" if waiting["parked"] or waiting["dropped"] else None,
         )
@@ -47,7 +54,7 @@ def status(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> No
 def gather(settings: Settings) -> dict[str, Any]:
     """What `status` shows, with stable keys."""
     from calango import models
-    from calango.tracing import connect
+    from calango.tracing.destination import collector, destination
 
     choice = models.choose(settings)
     server = local.find(settings.home) if settings.mode == "local" else None
@@ -56,7 +63,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "local": server.base_url if server else "local server, not running",
         "off": None,
     }
-    tracing = connect(settings)
+    to, beside = destination(settings), collector(settings)
     return {
         "version": __version__,
         "mode": settings.mode,
@@ -65,8 +72,23 @@ def gather(settings: Settings) -> dict[str, Any]:
         "model_note": choice.note,
         "graph": settings.graph or "bundled",
         "home": str(settings.home),
-        "outbox": asdict(tracing.outbox.depth()) if tracing is not None else {},
+        "outbox": _waiting(settings, to),
+        "collector": settings.otlp_endpoint,
+        "collector_outbox": _waiting(settings, beside),
     }
+
+
+def _waiting(settings: Settings, to: Destination | None) -> dict[str, Any]:
+    """What waits for a destination, read without opening a way to it: that would begin to deliver."""
+    from calango.tracing.outbox import Outbox
+
+    if to is None:
+        return {}
+    outbox = Outbox(settings.home, to.key)
+    try:
+        return asdict(outbox.depth())
+    finally:
+        outbox.close()
 
 
 def doctor(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:

@@ -44,6 +44,11 @@ class Destination:
         self.key = key
         self.public_key = public_key
 
+    @property
+    def label(self) -> str:
+        """For people: where it leads, without keys."""
+        return self.key.partition("#")[0]
+
     def address(self) -> Address:
         """Where it answers now. May take long (it can start a server): never call it on a turn's way."""
         raise BackendUnreachable("This destination has no address.")

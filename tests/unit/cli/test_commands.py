@@ -23,6 +23,7 @@ from calango.local import LocalServer
 from calango.reader import LangfuseReader
 from calango.records import TurnResult
 from calango.settings import Settings
+from calango.tracing.outbox import Outbox
 from tests.support.ollama import OllamaServer, Reply
 from tests.support.servers import eventually
 
@@ -221,6 +222,17 @@ def test_status_starts_nothing(calango, home):
 
     assert (told["mode"], told["model"], told["backend"]) == ("local", "offline", "local server, not running")
     assert local.find(home) is None
+
+
+def test_status_sends_nothing_of_what_waits(calango, home):
+    settings = Settings.load()
+    keys = local.keys(home)
+    waiting = Outbox(home, f"local#{keys.project_id}")
+    waiting.put_spans([("a" * 32, b"x")])
+    waiting.close()
+
+    assert calango("status", "--json").json["outbox"]["spans"] == 1
+    assert local.find(settings.home) is None
 
 
 def test_status_shows_the_mode_and_where_traces_go(calango, monkeypatch):

@@ -32,7 +32,7 @@ def mask(
     if json:
         output.print_json({"text": text, "found": dict(found)})
         return
-    sys.stdout.write(text)
+    sys.stdout.write(f"{text}\n" if output.is_terminal() and not text.endswith("\n") else text)
     sys.stdout.flush()
     counts = ", ".join(f"{number} {kind}" for kind, number in found.most_common())
     output.note(f"masked: {counts}" if counts else "nothing to mask")

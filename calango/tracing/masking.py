@@ -59,7 +59,7 @@ class Masker:
         return cls(recognisers_for(settings), _user_key(settings) if settings.mask_users == "hash" else None)
 
     def text(self, text: str, trace_id: str) -> str:
-        """The text with placeholders; JSON stays JSON. Never raises."""
+        """The text with placeholders; JSON stays JSON, but for a lone number. Never raises."""
         try:
             if self._is_ordinary(text) if len(text) <= _REMEMBERED_CHARS else self._has_nothing(text):
                 return text
@@ -105,7 +105,7 @@ class Masker:
         return WITHHELD_TEXT
 
     def _pieces(self, data: bytes, budget: Budget, depth: int = 0) -> list[Piece]:
-        if depth < _DEPTH and data[:1] in {b"{", b"[", b'"'} and _is_json(data):
+        if depth < _DEPTH and data[:64].lstrip()[:1] in {b"{", b"[", b'"'} and _is_json(data):
             return self._json_pieces(data, budget, depth)
         return list(self._recognisers.pieces(data.decode(), budget))
 

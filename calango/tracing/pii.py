@@ -90,21 +90,19 @@ def _number(check: str) -> Proof:
         left = (before + text[:start])[-2:]
         if _is_fraction(left) or (text[end:] + after)[:1].isdigit():
             return None
-        body = "".join(sign for sign in text[start:end] if sign.isalnum())
-        return (start, end, body) if _stdnum[check].is_valid(body) else None
+        for last in _ends(text, start, end):
+            body = "".join(sign for sign in text[start:last] if sign.isalnum())
+            if _stdnum[check].is_valid(body):
+                return start, last, body
+        return None
 
     return proof
 
 
 def _iban_number(text: str, before: str, after: str) -> Found | None:  # noqa: ARG001
-    """Words in capitals may follow: what is no part of the number is left off, group by group."""
-    end = len(text)
-    for _ in range(3):
+    for end in _ends(text, 0, len(text)):
         if _stdnum["iban"].is_valid(text[:end]):
             return 0, end, text[:end].replace(" ", "")
-        end = text.rfind(" ", 0, end)
-        if end < 0:
-            break
     return None
 
 
@@ -129,21 +127,25 @@ def _phone(region: str) -> Proof:
 
     def proof(text: str, before: str, after: str) -> Found | None:
         start, end = _trimmed(text)
-        body = text[start:end]
         if _is_fraction((before + text[:start])[-2:]) or (text[end:] + after)[:1].isdigit():
             return None
-        written = "+" + body[2:] if body.startswith("00") else body
-        try:
-            number = phonenumbers.parse(written, region)
-        except phonenumbers.NumberParseException:
-            return None
-        is_marked = written[0] in "+("
-        known = phonenumbers.is_possible_number if is_marked else phonenumbers.is_valid_number
-        if not known(number):
-            return None
-        return start, end, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        for last in _ends(text, start, end):
+            number = _telephone(text[start:last], region)
+            if number is not None:
+                return start, last, number
+        return None
 
     return proof
+
+
+def _telephone(text: str, region: str) -> str | None:
+    written = "+" + text[2:] if text.startswith("00") else text
+    try:
+        number = phonenumbers.parse(written, region)
+    except phonenumbers.NumberParseException:
+        return None
+    is_known = phonenumbers.is_possible_number if text[0] in "+(" else phonenumbers.is_valid_number
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if is_known(number) else None
 
 
 def _trimmed(text: str) -> tuple[int, int]:
@@ -156,6 +158,17 @@ def _trimmed(text: str) -> tuple[int, int]:
     while end > start and not text[end - 1].isdigit():
         end -= 1
     return start, end
+
+
+def _ends(text: str, start: int, end: int) -> Iterator[int]:
+    """The end, and two earlier ones: the last groups may be no part of it, as a card's code after its number."""
+    for _ in range(3):
+        yield end
+        end = text.rfind(" ", start, end)
+        while end > start and not text[end - 1].isalnum():
+            end -= 1
+        if end <= start:
+            return
 
 
 def _is_fraction(left: str) -> bool:
@@ -273,9 +286,10 @@ class Recognisers:
 def _split(recogniser: Recogniser, text: str, budget: Budget) -> list[Piece]:
     data = text.encode()
     pieces: list[Piece] = []
-    done = 0
-    for match in recogniser.pattern.finditer(data):
+    done = looked = 0
+    while (match := recogniser.pattern.search(data, looked)) is not None:
         start, end = match.span()
+        looked = max(end, start + 1)
         if budget.left <= 0:
             return [*pieces, data[done:start].decode(), WITHHELD]
         budget.left -= _PROOF
@@ -290,5 +304,5 @@ def _split(recogniser: Recogniser, text: str, budget: Budget) -> list[Piece]:
             continue
         first = start + len(candidate[: found[0]].encode())
         pieces += [data[done:first].decode(), Hit(recogniser.kind, found[2])]
-        done = start + len(candidate[: found[1]].encode())
+        done = looked = start + len(candidate[: found[1]].encode())
     return [piece for piece in (*pieces, data[done:].decode()) if piece] if pieces else [text]

@@ -2,9 +2,6 @@
 
 Patterns are RE2's, so that finding candidates is linear whatever the text. What has check digits is verified by
 python-stdnum, telephone numbers by phonenumbers, addresses by `ipaddress`: ordinary numbers stay. Pure.
-
-Sources of the shapes: Receita Federal (CPF; CNPJ, with letters since 2026), ISO/IEC 7812 (cards), ISO 13616 (IBAN),
-and the issuers' own pages for the prefixes of their keys.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from stdnum.br import cnpj as _cnpj
 from stdnum.br import cpf as _cpf
 
 from calango.patterns import Match, Pattern, compiled
+from calango.tracing.pii_shapes import ESCAPED, NATIONAL, SHAPES
 
 _stdnum: Any = {"cpf": _cpf, "cnpj": _cnpj, "luhn": _luhn, "iban": _iban}  # they have no types
 WORK = 16_000  # for one text; what can't be looked at any more after that is withheld
@@ -179,52 +177,6 @@ def _is_escape(before: str) -> bool:
     return len(before) == 2 and before[0] == "\\" and before[1] in "nrtbf"
 
 
-# shapes
-
-_EDGE = r"(?:\b|[^0-9])"  # RE2 looks neither ahead nor behind, so a neighbour may be taken along
-_DASH = r"[\-\x{2010}-\x{2013}\x{2212}]"
-_SHAPES: Mapping[str, Sequence[str]] = {
-    "key": (
-        r"sk-[A-Za-z0-9_\-]{20,}",  # OpenAI, Anthropic, Langfuse and others
-        r"(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}",
-        r"(?:glpat|xox[abeprs]|xapp)-[A-Za-z0-9_\-]{10,}",
-        r"(?:AKIA|ASIA)[A-Z0-9]{16}",
-        r"AIza[A-Za-z0-9_\-]{35}",
-        r"(?:hf|gsk|npm|pypi|lsv2|xai|tvly|dop_v1)[_\-][A-Za-z0-9_\-]{20,}",
-        r"(?:sk|rk|pk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}",
-        r"eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}",  # a JSON web token
-        r"(?i:bearer|basic) [A-Za-z0-9._~+/\-]{16,}=*",
-        r"://[^\s/:@\"']+:[^\s/@\"']+@",
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
-    ),
-    "email": (r"[\pL\pN._%+\-]+(?:@|%40)(?:[\pL\pN\-]+\.)+\pL{2,}",),
-    "ip": (
-        r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
-        r"(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}",
-        r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6}::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?",
-    ),
-    "iban": (r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",),
-    "card": (
-        rf"{_EDGE}(?:2[2-7]|[456]\d)\d\d[ \-]?\d{{4}}[ \-]?\d{{4}}[ \-]?\d{{4}}(?:[ \-]?\d{{3}})?{_EDGE}",
-        rf"{_EDGE}3[47]\d\d[ \-]?\d{{6}}[ \-]?\d{{5}}{_EDGE}",
-        rf"{_EDGE}3[068]\d\d[ \-]?\d{{6}}[ \-]?\d{{4}}{_EDGE}",
-        rf"{_EDGE}4\d{{12}}{_EDGE}",
-    ),
-    "cnpj": (
-        rf"{_EDGE}\d\d\.?\d{{3}}\.?\d{{3}}/?\d{{4}}{_DASH}?\d\d{_EDGE}",
-        rf"\b[0-9A-Z]{{2}}\.[0-9A-Z]{{3}}\.[0-9A-Z]{{3}}/[0-9A-Z]{{4}}{_DASH}\d\d\b",
-    ),
-    "cpf": (rf"{_EDGE}\d{{3}}[. ]?\d{{3}}[. ]?\d{{3}}(?:{_DASH}|[ /.])?\d\d{_EDGE}",),
-    "phone": (
-        r"(?:\+|\b00)\(?\d{1,3}\)?(?:[ .()/\-]{0,2}\d){6,13}\b",
-        r"\(0?\d{2,3}\)[ .\-]?(?:\d[ .]?)?\d{3,4}[ .\-]?\d{4}\b",
-    ),
-}
-_NATIONAL: Mapping[str, Sequence[str]] = {  # without a plus or brackets, as people of a country write them
-    "BR": (rf"{_EDGE}0?[1-9]{{2}}(?:[ .\-]9?[ .]?\d{{4}}[ .\-]?\d{{4}}|9\d{{4}}[ .\-]?\d{{4}}){_EDGE}",),
-    "US": (rf"{_EDGE}\d{{3}}[ .\-]\d{{3}}[ .\-]\d{{4}}{_EDGE}",),
-}
-_ESCAPED = r"\\u00[2-7]|\\/"  # in JSON, ASCII that hides
 _PROOFS: Mapping[str, Proof] = {
     "key": _key,
     "email": _email,
@@ -240,13 +192,13 @@ class Recognisers:
     """The chosen kinds, people's own patterns before them. `region` (BR, US) reads telephone numbers without a plus."""
 
     def __init__(self, kinds: Sequence[str], own: Mapping[str, str], region: str) -> None:
-        shapes = {kind: _SHAPES[kind] for kind in _SHAPES if kind in kinds}
+        shapes = {kind: SHAPES[kind] for kind in SHAPES if kind in kinds}
         if "phone" in shapes:
-            shapes["phone"] = (*shapes["phone"], *_NATIONAL[region])
+            shapes["phone"] = (*shapes["phone"], *NATIONAL[region])
         joined = {**own} | {kind: "|".join(alternatives) for kind, alternatives in shapes.items()}
         proofs = dict.fromkeys(own, _as_it_is) | {**_PROOFS, "phone": _phone(region)}
         self._table = [Recogniser(kind, compiled(joined[kind]), proofs[kind]) for kind in joined]
-        self._any = compiled("|".join(f"(?:{pattern})" for pattern in (*joined.values(), _ESCAPED)))
+        self._any = compiled("|".join(f"(?:{pattern})" for pattern in (*joined.values(), ESCAPED)))
         self._remembered = lru_cache(maxsize=4096)(self._counted)
 
     def candidates(self, data: bytes) -> Iterator[Match]:
@@ -262,14 +214,14 @@ class Recognisers:
             return self._pieces(text, budget)
         if budget.left <= 0:
             return (WITHHELD,)
-        pieces, used = self._remembered(text)
-        budget.left -= used
+        pieces, unpaid = self._remembered(text)
+        budget.left -= unpaid.pop() if unpaid else 0  # whoever meets a text first pays for it
         return pieces
 
-    def _counted(self, text: str) -> tuple[tuple[Piece, ...], int]:
+    def _counted(self, text: str) -> tuple[tuple[Piece, ...], list[int]]:
         budget = Budget()
         pieces = self._pieces(text, budget)
-        return pieces, WORK - budget.left
+        return pieces, [WORK - budget.left]
 
     def _pieces(self, text: str, budget: Budget) -> tuple[Piece, ...]:
         if not self.may_hit(text.encode()):

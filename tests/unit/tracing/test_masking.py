@@ -239,6 +239,15 @@ def test_what_is_too_much_to_look_at_is_withheld_and_json_stays_json():
     assert (found[0], found[-1], len(found)) == ("<email-1>", "<withheld>", 50_000)
 
 
+def test_a_long_conversation_that_repeats_in_every_turn_is_looked_at_once():
+    filter_ = masker()
+    messages = [json.dumps([f"a{number}@x.com" for number in range(start, start + 900)]) for start in (0, 900, 1800)]
+    for message in messages:
+        filter_.text(message, "t")
+
+    assert "<withheld>" not in filter_.text("[" + ",".join(messages) + "]", "t")
+
+
 N = 1_000_000
 HOSTILE = {
     "a@": "a@" * (N // 2),

@@ -39,7 +39,8 @@ test: install ## Run every test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 test-sdk4: $(SDK4)/.installed ## Run what stands on the Langfuse SDK on its oldest version, too
-	@$(SDK4)/bin/python -m pytest -n $(JOBS) tests/unit/tracing tests/unit/test_engine.py tests/unit/test_chat.py
+	@$(SDK4)/bin/python -m pytest -n $(JOBS) tests/unit/tracing tests/unit/test_engine.py tests/unit/test_chat.py \
+		tests/conformance/test_sdk.py tests/conformance/test_langsmith.py
 
 # The same locked packages but for the SDK itself, whose handler needs `langchain` (extra `openai` has it).
 $(SDK4)/.installed: $(STAMP)

@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     tracing_enabled: bool = Field(
         True,
         validation_alias=_names("LANGFUSE_TRACING_ENABLED", "LANGFUSE_ENABLED"),
-        description="`false` runs the agent untraced; feedback is then disabled.",
+        description="`false` sends nothing to Langfuse; feedback is then disabled.",
     )
     environment: Annotated[str, AfterValidator(_environment_name)] = Field(
         "default",

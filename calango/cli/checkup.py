@@ -11,6 +11,7 @@ from calango.errors import BackendError, CalangoError
 from calango.records import Observation, TurnResult
 from calango.settings import Settings
 from calango.tracing import THUMBS
+from calango.tracing.lane import Lane
 
 _QUESTION = "Quanto é 17*23?"
 _DELIVERY_S = 15.0
@@ -30,16 +31,18 @@ class Checkup:
         yield "home", self._home
         yield "agent", self._agent
         if self._settings.mode == "off":
-            yield "tracing", lambda: "off (LANGFUSE_TRACING_ENABLED=false): turns are not traced, feedback is disabled"
+            yield "tracing", lambda: "off (LANGFUSE_TRACING_ENABLED=false): nothing for Langfuse, feedback is disabled"
             yield "turn", self._turn
-            return
-        yield "backend", self._backend
-        yield "turn", self._turn
-        yield "trace", self._trace
-        yield "session and user", self._attributes
-        yield "tokens", self._tokens
-        yield "score", self._score
-        yield "outbox", self._outbox
+        else:
+            yield "backend", self._backend
+            yield "turn", self._turn
+            yield "trace", self._trace
+            yield "session and user", self._attributes
+            yield "tokens", self._tokens
+            yield "score", self._score
+            yield "outbox", self._outbox
+        if self._settings.otlp_endpoint is not None:
+            yield "collector", self._collector
 
     @staticmethod
     def is_needed(name: str) -> bool:
@@ -77,7 +80,7 @@ class Checkup:
     def _trace(self) -> str:
         trace_id = self._turn_result().trace_id or ""
         tracing = self._chat().tracing
-        if tracing is not None and not tracing.flush(_DELIVERY_S):
+        if tracing is not None and not self._delivered(tracing.lanes[0]):
             why = tracing.outbox.depth().last_error or "the backend does not answer"
             raise BackendError(f"The trace could not be delivered: {why}.", "It is kept; see `calango outbox list`.")
         if tracing is not None and tracing.outbox.parked():
@@ -111,7 +114,7 @@ class Checkup:
         service, trace_id = self._chat(), self._turn_result().trace_id or ""
         receipt = service.submit_feedback(trace_id, thumbs=True, comment="doctor", user_id=_USER)
         if service.tracing is not None:
-            service.tracing.flush(_DELIVERY_S)
+            self._delivered(service.tracing.lanes[0])
         with service.reader() as reader:
             found = [score for score in reader.scores(trace_id) if score.id == receipt.score_id]
         if not found:
@@ -129,6 +132,23 @@ class Checkup:
                 "`calango outbox list`, then `retry` or `drop`.",
             )
         return f"{depth.spans + depth.votes} items wait"
+
+    def _collector(self) -> str:
+        tracing = self._chat().engine.tracing
+        lane = tracing.lanes[-1] if tracing is not None else None
+        if lane is None or lane.destination.is_langfuse:
+            raise BackendError("The collector gets nothing.", "Please report this.")
+        url = lane.destination.address().base_url
+        if not self._delivered(lane) or lane.outbox.parked():
+            why = lane.outbox.depth().last_error or "it does not answer"
+            raise BackendError(f"{url} did not take the spans: {why}.", "Check CALANGO_OTLP_ENDPOINT and its headers.")
+        return f"{url} took the spans"
+
+    def _delivered(self, lane: Lane) -> bool:
+        tracing = self._chat().engine.tracing
+        if tracing is not None:
+            tracing.store()
+        return lane.courier.drain(_DELIVERY_S)
 
     def _chat(self) -> ChatService:
         if self._service is None:

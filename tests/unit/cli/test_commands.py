@@ -24,6 +24,7 @@ from calango.reader import LangfuseReader
 from calango.records import TurnResult
 from calango.settings import Settings
 from calango.tracing.outbox import Outbox
+from tests.support.collector import Collector
 from tests.support.ollama import OllamaServer, Reply
 from tests.support.servers import eventually
 
@@ -265,6 +266,18 @@ def test_doctor_names_a_langfuse_that_does_not_answer_and_the_fix(calango, monke
     assert (ended.json[-1]["check"], ended.json[-1]["ok"]) == ("backend", False)
     assert "does not answer" in ended.json[-1]["detail"]
     assert ended.json[-1]["fix"]
+
+
+@pytest.mark.parametrize(("status", "ok"), [(200, True), (401, False)])
+def test_doctor_asks_the_collector_too_also_when_it_is_alone(calango, monkeypatch, status, ok):
+    with Collector(status) as collector:
+        monkeypatch.setenv("LANGFUSE_TRACING_ENABLED", "false")
+        monkeypatch.setenv("CALANGO_OTLP_ENDPOINT", collector.url)
+        last = calango("doctor", "--json").json[-1]
+
+    assert (last["check"], last["ok"]) == ("collector", ok)
+    assert f"{collector.url}/v1/traces" in last["detail"]
+    assert len(collector.spans) == (13 if ok else 0)
 
 
 def test_doctor_names_wrong_keys(calango, server, monkeypatch):

@@ -152,6 +152,17 @@ def test_sampling_holds_a_trace_back_here_too_until_a_vote(receiver, beside):
     assert [span.name for span in arrived(receiver, 1)] == ["left out"]
 
 
+def test_personal_data_is_masked_for_the_collector_while_the_local_server_gets_it_as_it_is(receiver, beside):
+    tracing = beside(receiver.url)
+    TracingService(tracing=tracing).create_trace("s", "ana", input="write to ana@example.com")
+    tracing.store()
+
+    (span,) = arrived(receiver, 1)
+    assert "ana@example.com" not in repr(span.attributes)
+    assert span.attributes["input.value"].startswith("write to ")
+    assert [span.input for span in sent_spans(tracing)] == ["write to ana@example.com"]
+
+
 def test_with_langfuse_off_spans_go_to_the_collector_alone_and_feedback_stays_disabled(home, receiver):
     settings = settings_for(home, tracing_enabled=False, model="offline", otlp_endpoint=receiver.url)
     assert connect(settings) is None

@@ -22,7 +22,7 @@ from benchmarks.tracers import TRACERS
 
 SIZES = (0, 20, 100, 400)
 TURNS = {0: 150, 20: 120, 100: 80, 400: 50}
-ROUNDS = 5
+ROUNDS = 3
 RESULTS = Path(__file__).parent / "RESULTS.md"
 NAMES = {
     "stock": "Langfuse's CallbackHandler",

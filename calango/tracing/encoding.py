@@ -109,7 +109,9 @@ class Encoder:
 
     def __init__(self, *, full: bool = False) -> None:
         self._full = full
-        self._seen: dict[int, tuple[BaseMessage, bytes]] = {}
+        # Two flat containers instead of one of tuples: the garbage collector would look at each of those, every time.
+        self._seen: dict[int, bytes] = {}
+        self._kept: list[BaseMessage] = []  # so that no identity is given to another message meanwhile
         self._first_new: BaseMessage | None = None
 
     def begin(self, state: object) -> None:
@@ -118,17 +120,15 @@ class Encoder:
         self._first_new = messages[0] if messages else None
 
     def message(self, message: BaseMessage) -> bytes:
-        # The message is kept beside its bytes, so that its identity can't be given to another object meanwhile.
         known = self._seen.get(id(message))
-        if known is not None:
-            return known[1]
-        encoded = _encoded(message)
-        self._seen[id(message)] = (message, encoded)
-        return encoded
+        if known is None:
+            known = self._seen[id(message)] = _encoded(message)
+            self._kept.append(message)
+        return known
 
     def messages(self, messages: Iterable[BaseMessage]) -> bytes:
         get, message = self._seen.get, self.message
-        parts = [known[1] if (known := get(id(item))) is not None else message(item) for item in messages]
+        parts = [get(id(item)) or message(item) for item in messages]
         return b"[" + b",".join(parts) + b"]"
 
     def state(self, value: object) -> str:
@@ -194,5 +194,5 @@ def _says_more(message: BaseMessage) -> bool:
 def _is_messages(value: object) -> bool:
     if not isinstance(value, (list, tuple)) or not value:
         return False
-    items = cast("Sequence[object]", value)
-    return all(isinstance(item, BaseMessage) for item in items)
+    kinds: set[type] = set(map(type, cast("Sequence[object]", value)))
+    return all(issubclass(kind, BaseMessage) for kind in kinds)

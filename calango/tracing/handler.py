@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
-from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import AttributeValue
 
@@ -72,7 +72,7 @@ class CalangoHandler(ModelCallbacks):
             return
         answer = _last_text(outputs) if run.is_trace_root else None
         run.span.set_attribute(at.OUTPUT, answer if answer is not None else self._encoder.state(outputs))
-        if not run.tools and any(isinstance(m, ToolMessage) and m.status == "error" for m in messages_in(outputs)):
+        if not run.tools and run.root != run_id and _has_failed_call(outputs):
             # A tool that does not exist never starts, so that only the answer in its place tells of it.
             self._spans.set_level(run, "ERROR", "a tool could not be called")
         self._spans.end(run_id)
@@ -232,17 +232,24 @@ def create_handler(
     )
 
 
+def _has_failed_call(outputs: object) -> bool:
+    return any(isinstance(message, ToolMessage) and message.status == "error" for message in messages_in(outputs))
+
+
 def _last_text(state: object) -> str | None:
     """The text of a state's last message: the question of an input, the answer of an output.
 
     An input may have its messages as LangGraph accepts them: ("user", "oi") or {"role": "user", "content": "oi"}.
     """
-    messages = messages_in(state)
-    if messages:
-        return text_of(messages[-1])
-    found: object = cast("Mapping[str, object]", state).get("messages") if isinstance(state, Mapping) else state
+    found: object = (
+        cast("Mapping[str, object]", state).get("messages")
+        if isinstance(state, Mapping)
+        else getattr(state, "messages", state)
+    )
     if isinstance(found, (list, tuple)) and found:
         found = cast("Sequence[object]", found)[-1]
+    if isinstance(found, BaseMessage):
+        return text_of(found)
     if isinstance(found, tuple) and len(cast("Sequence[object]", found)) == 2:
         found = cast("Sequence[object]", found)[1]
     if isinstance(found, Mapping):

@@ -82,6 +82,7 @@ def bars(cost: dict[int, dict[str, float]], extra: dict[str, Any]) -> list[list[
         ("peak memory of 200 turns at 400: of untraced", extra["peak_traced"] / extra["peak_untraced"], 2.0),
         ("first token later than from the bare graph, ms", extra["first_token_ms"], 3.0),
         ("a turn longer while the backend is down, ms", extra["down_ms"], 5.0),
+        ("privacy filter over the worst hostile megabyte, ms", extra["masking_ms"], 150.0),
     ]
     return [[text, f"{value:.2f}", f"≤ {bar:g}", "yes" if value <= bar else "NO"] for text, value, bar in found]
 
@@ -94,6 +95,7 @@ def main() -> None:
                   for key, name in (("traced", "calango"), ("untraced", "none"))}  # fmt: skip
         extra |= worker("benchmarks.extras", "first_token")
         extra |= worker("benchmarks.extras", "backend_down", url)
+        extra |= worker("benchmarks.extras", "masking")
     head = ["messages in the thread", *NAMES.values()]
     body = [[str(size), *(f"{cost[size][name]:.2f}" for name in NAMES)] for size in SIZES]
     holds = bars(cost, extra)
@@ -102,7 +104,8 @@ def main() -> None:
         f"Measured {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on {platform.machine()},"
         f" {_cores()} cores, by `make bench`. Machines differ; the ratios are what counts.\n\n"
         "## CPU that tracing adds to a turn (ms, all threads, sending included)\n\n"
-        "One LangGraph turn (classify, agent, tool, agent, post) with a checkpointer; messages of about 0.5 kB.\n\n"
+        "One LangGraph turn (classify, agent, tool, agent, post) with a checkpointer; messages of about 0.5 kB."
+        " Calango's figures include its privacy filter, as for a remote Langfuse.\n\n"
         f"{table([head, ['---:'] * len(head), *body])}\n\n"
         "## Bars\n\n"
         f"{table([['what', 'measured', 'bar', 'holds'], ['---', '---:', '---:', '---'], *holds])}\n",

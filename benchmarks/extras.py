@@ -1,4 +1,4 @@
-"""What is sent, and what a caller waits for: `python -m benchmarks.extras sizes|first_token|backend_down URL`."""
+"""What is sent, and what is waited for: `python -m benchmarks.extras sizes|first_token|masking|backend_down URL`."""
 
 from __future__ import annotations
 
@@ -105,6 +105,24 @@ def backend_down(url: str) -> dict[str, float]:
     return {"down_ms": statistics.median(took["down"][10:]) - statistics.median(took["up"][10:])}
 
 
+def masking() -> dict[str, float]:
+    """The slowest of the hostile megabytes, CPU in ms; each the best of three."""
+    from calango.tracing.masking import Masker
+    from tests.support.hostile import MEGABYTES
+
+    def took(masker: Masker, text: str) -> float:
+        started = time.thread_time()
+        masker.text(text, "t")
+        return (time.thread_time() - started) * 1000
+
+    slowest = 0.0
+    for text in MEGABYTES.values():
+        masker = Masker.of(Settings.load(home=Path(tempfile.mkdtemp(prefix="calango-bench-")), mask="on"))
+        took(masker, "+55 11 98765-4321 111.444.777-35")
+        slowest = max(slowest, min(took(masker, text) for _ in range(3)))
+    return {"masking_ms": slowest}
+
+
 async def _in_memory() -> Any:
     """Threads without a disk, as the bare graph has them, so that only the engine makes the difference."""
     from langgraph.checkpoint.memory import InMemorySaver
@@ -120,5 +138,7 @@ async def _in_memory() -> Any:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)
-    measure = {"sizes": sizes, "first_token": first_token, "backend_down": backend_down}[sys.argv[1]]
+    measure = {"sizes": sizes, "first_token": first_token, "backend_down": backend_down, "masking": masking}[
+        sys.argv[1]
+    ]
     print(json.dumps(measure(*sys.argv[2:])))

@@ -75,7 +75,8 @@ class Ratings:
         if self._tracing is None or not trace_ids:
             return {}
         user = self._user(user_id)
-        mine = {ids.score_id(trace, name, user) for trace in trace_ids for name in (THUMBS, STARS)}
+        sent = self._tracing.sent_user(user)
+        mine = {ids.score_id(trace, name, sent) for trace in trace_ids for name in (THUMBS, STARS)}
         known = [vote for vote in self._tracing.outbox.votes(list(trace_ids)) if vote.score_id in mine]
         unknown = mine - {vote.score_id for vote in known}
         if elsewhere and self._settings.mode == "remote" and set(trace_ids) - {vote.trace_id for vote in known}:

@@ -77,7 +77,7 @@ def vote(
 def withdraw(tracing: Tracing, trace_id: str, name: str, *, user_id: str | None = None) -> Receipt:
     """Take a vote back; also one that was given on another machine."""
     ids.check_trace_id(trace_id)
-    score_id = ids.score_id(trace_id, name, user_id)
+    score_id = ids.score_id(trace_id, name, tracing.sent_user(user_id))
     gone = Vote(score_id, trace_id, name, None, None, "pending", None, _first_ns(tracing, trace_id, score_id)[0])
     tracing.outbox.put_vote(gone, None)
     tracing.keep(trace_id)
@@ -91,7 +91,7 @@ def _put(
     text = check_comment(comment)
     if text and tracing.masker is not None:
         text = tracing.masker.text(text, trace_id)
-    score_id = ids.score_id(trace_id, name, user_id)
+    score_id = ids.score_id(trace_id, name, tracing.sent_user(user_id))
     first_ns, is_first_here = _first_ns(tracing, trace_id, score_id)
     score: dict[str, Any] = {
         "id": score_id,

@@ -18,6 +18,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 
+from calango.ids import score_id
 from calango.tracing import THUMBS, Tracing, TracingService, create_handler, feedback
 from calango.tracing.lane import EachLane
 from calango.tracing.masked_spans import MaskedSpan, masked_span
@@ -206,3 +207,11 @@ def test_a_span_that_cannot_be_taken_apart_leaves_without_content():
     assert span.name == "<withheld>"
     assert MAIL.encode() not in encode([span])
     assert masker.withheld == 1
+
+
+def test_with_hashed_users_not_even_a_scores_id_lets_anyone_confirm_a_guess(home):
+    tracing = unsent_tracing(home, mask="on", mask_users="hash")
+    receipt = feedback.vote(tracing, "a" * 32, thumbs=True, user_id="ana@example.com")
+    tracing.close(0)
+
+    assert receipt.score_id != score_id("a" * 32, feedback.THUMBS, "ana@example.com")

@@ -95,6 +95,8 @@ class Courier:
             except Exception as error:  # noqa: BLE001
                 # The outbox itself can't be used (full disk, lost file), or worse: this thread must outlive it all,
                 # because nobody would notice that nothing is delivered any more. What waits stays; look again later.
+                if self._stop.is_set():  # the outbox was closed while a request was under way
+                    return
                 logger.warning("delivery is interrupted: %s", error)
                 self._stop.wait(_POLL_S)
 

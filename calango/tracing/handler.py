@@ -76,10 +76,15 @@ class CalangoHandler(ModelCallbacks):
             # A tool that does not exist never starts, so that only the answer in its place tells of it.
             self._spans.set_level(run, "ERROR", "a tool could not be called")
         self._spans.end(run_id)
+        if run.root == run_id:
+            self._forget()
 
     @never_raises
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        run = self._spans.get(run_id)
         self._spans.fail(run_id, error)
+        if run is not None and run.root == run_id:
+            self._forget()
 
     # tools and retrievers
 
@@ -163,6 +168,10 @@ class CalangoHandler(ModelCallbacks):
         """See `on_agent_action`."""
 
     # plumbing
+
+    def _forget(self) -> None:
+        """Let go of the turn's messages now, instead of when the garbage collector finds this handler."""
+        self._encoder = Encoder(full=self._is_full)
 
     def _begin(self, inputs: Any, metadata: Mapping[str, Any] | None) -> None:
         """A root run: what is new from here on, and which trace and session it belongs to."""

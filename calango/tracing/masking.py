@@ -52,6 +52,7 @@ class Masker:
         self._numbers = _Numbers()
         self._is_ordinary = lru_cache(maxsize=8192)(self._has_nothing)
         self._failures: set[str] = set()
+        self._clean_prompt = ""
         self.withheld = 0
 
     @classmethod
@@ -85,7 +86,15 @@ class Masker:
         return f"session-{self._hashed(session_id)}"
 
     def _has_nothing(self, text: str) -> bool:
-        return not self._recognisers.may_hit(text.encode("utf-8", "replace"))
+        # A model's next prompt is its last one and a few messages more: what was looked at is not looked at again.
+        # Nothing that is searched for can lie across the end of a JSON message.
+        last = self._clean_prompt
+        is_longer = bool(last) and text.startswith(last[:-1]) and text.startswith(",", len(last) - 1)
+        rest = text[len(last) - 1 :] if is_longer else text
+        has_nothing = not self._recognisers.may_hit(rest.encode("utf-8", "replace"))
+        if has_nothing and len(text) > _REMEMBERED_CHARS and text.endswith('"}]'):
+            self._clean_prompt = text
+        return has_nothing
 
     def _hashed(self, text: str) -> str:
         return hmac.new(self._user_key or b"", text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]

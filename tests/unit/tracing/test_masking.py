@@ -248,6 +248,17 @@ def test_a_long_conversation_that_repeats_in_every_turn_is_looked_at_once():
     assert "<withheld>" not in filter_.text("[" + ",".join(messages) + "]", "t")
 
 
+@given(
+    st.lists(st.sampled_from(["oi", "ana@x.com", "111.444.777-35", '"}]', "x" * 300, "," * 5]), min_size=2, max_size=6)
+)
+def test_a_prompt_that_goes_on_is_masked_as_if_it_were_new(contents):
+    going_on = masker()
+    for count in range(1, len(contents) + 1):
+        messages = [{"role": "user", "content": f"{content} {'y' * 100}"} for content in contents[:count]]
+        prompt = json.dumps(messages, separators=(",", ":"))
+        assert going_on.text(prompt, "t").count("<") == masker().text(prompt, "t").count("<")
+
+
 @pytest.mark.parametrize("name", MEGABYTES)
 def test_a_hostile_megabyte_is_worked_through_to_its_end(name):
     filter_ = masker()

@@ -18,7 +18,7 @@ from calango.tracing import attributes as at
 from calango.tracing import generation
 from calango.tracing.client import Tracing
 from calango.tracing.encoding import Encoder, to_json
-from calango.tracing.prompts import current_prompt
+from calango.tracing.prompts import current_prompt, linked_prompt
 from calango.tracing.sdk import CallbackHandler
 from calango.tracing.turn_spans import Run, TurnSpans
 
@@ -187,6 +187,9 @@ class ModelCallbacks(CallbackHandler):
             attributes[at.MODEL] = call.model
         if call.parameters:
             attributes[at.MODEL_PARAMETERS] = to_json(dict(call.parameters)).decode()
+        linked = linked_prompt()
+        if linked is not None:
+            attributes[at.PROMPT_NAME], attributes[at.PROMPT_VERSION] = linked
         prompt_template = current_prompt()
         about: dict[str, Any] = prompt_template.as_metadata() if prompt_template is not None else {}
         about["tools"] = self._new_tools(kwargs)

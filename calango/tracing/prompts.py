@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.context import get_value
+
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -49,6 +51,15 @@ def trace_with_prompt_template(
         yield prompt.render()
     finally:
         _current.reset(token)
+
+
+def linked_prompt() -> tuple[str, int] | None:
+    """Name and version of the Langfuse prompt that surrounds this code: `with propagate_attributes(prompt=prompt):`.
+
+    The SDK keeps them in OpenTelemetry's context under these keys, in 4.14 and in 5.
+    """
+    name, version = get_value("langfuse.propagated.prompt_name"), get_value("langfuse.propagated.prompt_version")
+    return (name, version) if isinstance(name, str) and isinstance(version, int) else None
 
 
 def current_prompt() -> PromptTemplate | None:

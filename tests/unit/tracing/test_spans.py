@@ -11,6 +11,7 @@ import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableLambda
+from langfuse import propagate_attributes
 from langgraph.graph import START, MessagesState, StateGraph
 
 from calango.errors import InputError
@@ -200,6 +201,27 @@ def test_a_model_call_tells_the_template_it_was_made_from(tracing):
         "Translate: {{text}} to {{lang}}",
         "2",
     )
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_model_call_inside_a_propagated_langfuse_prompt_is_linked_to_it(tracing, is_async):
+    model = GenericFakeChatModel(messages=iter([AIMessage("hi")]))
+    prompt = {"name": "greeting", "version": 3}
+
+    def helper(state: MessagesState) -> dict[str, Any]:
+        with propagate_attributes(prompt=prompt):
+            return {"messages": [model.invoke("oi")]}
+
+    async def ahelper(state: MessagesState) -> dict[str, Any]:
+        with propagate_attributes(prompt=prompt):
+            return {"messages": [await model.ainvoke("oi")]}
+
+    graph, config = node_graph(helper, ahelper), {"callbacks": [create_handler(tracing=tracing)]}
+    given = {"messages": [HumanMessage("oi")]}
+    asyncio.run(graph.ainvoke(given, config)) if is_async else graph.invoke(given, config)
+
+    marks = next(span.attributes for span in sent_spans(tracing) if span.type == "generation")
+    assert (marks["langfuse.observation.prompt.name"], marks["langfuse.observation.prompt.version"]) == ("greeting", 3)
 
 
 def test_a_link_leads_to_a_span_of_another_trace(tracing):

@@ -24,7 +24,6 @@ from tests.support.servers import eventually, running_server
 
 SPANS_PER_TURN = 13
 _DELIVERED_S = 120.0
-_STUBBORN = 30  # times that delivery is tried again while everything still breaks
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,9 @@ class Summary:
         return (self.found_turns, self.found_votes, self.doubled, self.parked) == (self.turns, self.votes, 0, 0)
 
 
-def run(folder: Path, *, turns: int, votes: int, kills: int, seed: int, workers: int = 2) -> Summary:
+def run(
+    folder: Path, *, turns: int, votes: int, kills: int, seed: int, stubborn: int = 20, workers: int = 2
+) -> Summary:
     """A server, a faulty proxy before it, and workers that are killed at random and started again."""
     numbers, ledger = random.Random(seed), folder / "ledger.txt"
     ledger.touch()
@@ -68,7 +69,7 @@ def run(folder: Path, *, turns: int, votes: int, kills: int, seed: int, workers:
                     killed += 1
             for process in batch:
                 process.wait()
-        parked = _deliver(environment, proxy)
+        parked = _deliver(environment, proxy, stubborn)
         faults = sum(count for fault, count in proxy.counts.items() if fault != "none")
         return _compare(ledger, server, faults, killed, parked)
 
@@ -80,16 +81,20 @@ def _start(environment: dict[str, str], ledger: Path, name: str, turns: int, vot
     )
 
 
-def _deliver(environment: dict[str, str], proxy: FaultyProxy) -> int:
-    """What a later process of the same home does: everything that waits goes out, first against more faults."""
+def _deliver(environment: dict[str, str], proxy: FaultyProxy, stubborn: int) -> int:
+    """What a later process of the same home does: everything that waits goes out.
+
+    First it tries `stubborn` times against more faults, without the patience that it would have by itself.
+    """
     settings = Settings.load(
         home=Path(environment["CALANGO_HOME"]),
         public_key=environment["LANGFUSE_PUBLIC_KEY"],
         secret_key=environment["LANGFUSE_SECRET_KEY"],
         base_url=environment["LANGFUSE_BASE_URL"],
+        timeout_s=1,
     )
     tracing = Tracing(settings, Remote(settings))
-    for _ in range(_STUBBORN):
+    for _ in range(stubborn):
         tracing.outbox.retry()
         tracing.flush(0.2)
     proxy.healthy = True
@@ -136,6 +141,6 @@ if __name__ == "__main__":
     asked = [int(word) for word in sys.argv[1:]]
     TURNS, VOTES, KILLS, SEED = (*asked, *(500, 200, 20, 1)[len(asked) :])
     with tempfile.TemporaryDirectory(prefix="calango-faults-") as place:
-        summary = run(Path(place), turns=TURNS, votes=VOTES, kills=KILLS, seed=SEED)
+        summary = run(Path(place), turns=TURNS, votes=VOTES, kills=KILLS, seed=SEED, stubborn=400)
     sys.stdout.write(f"{summary}\n")
     sys.exit(0 if summary.is_whole else 1)

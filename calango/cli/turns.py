@@ -55,11 +55,12 @@ def ask(
     message = sys.stdin.read() if text == "-" else text
     with _service(quiet=json) as service:
         events = service.stream_message(message, session_id=session, user_id=user, tags=tag or (), model=model)
-        if json:
-            result = _quiet(events)
-            output.print_json(_complete(service, result))
-        else:
-            result = turn_output.show(service, events)
+        with _server_beside(service):  # what is refused above starts nothing
+            if json:
+                result = _quiet(events)
+                output.print_json(_complete(service, result))
+            else:
+                result = turn_output.show(service, events)
     raise typer.Exit(_EXITS[result.status])
 
 
@@ -75,7 +76,7 @@ def chat(
     """
     from calango.cli.conversation import Conversation
 
-    with _service() as service:
+    with _service() as service, _server_beside(service):
         talk = Conversation(service, session, user, tuple(tag or ()), model)
         output.note("Type a message; /help lists commands, exit leaves.")
         while (line := _read()) is not None:
@@ -103,18 +104,26 @@ def _read() -> str | None:
 
 @contextlib.contextmanager
 def _service(*, quiet: bool = False) -> Generator[ChatService]:
-    """A chat service; in local mode the server starts beside the turn, and is waited for at the end."""
+    """A chat service, and what there is to say about its model."""
     from calango.chat import ChatService
 
     settings = Settings.load()
     with ChatService(settings) as service:
         if service.model.note and not quiet:
             output.note(service.model.note)
-        starting = _start_server(service)
         yield service
-        # Only after a turn that was not broken off: who presses Ctrl-C does not wait for a server.
-        if starting is not None:
-            starting.join(_START_S)
+
+
+@contextlib.contextmanager
+def _server_beside(service: ChatService) -> Generator[None]:
+    """In local mode the server starts beside the turn, and is waited for after it.
+
+    Only after a turn that was not broken off: who presses Ctrl-C does not wait for a server.
+    """
+    starting = _start_server(service)
+    yield
+    if starting is not None:
+        starting.join(_START_S)
 
 
 def _start_server(service: ChatService) -> threading.Thread | None:

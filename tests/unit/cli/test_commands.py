@@ -143,6 +143,12 @@ def test_a_bad_setting_ends_with_2_and_names_the_variable(calango, monkeypatch):
     assert (ended.code, "CALANGO_UI_PORT" in ended.err) == (2, True)
 
 
+def test_a_message_that_is_refused_starts_no_server(calango, home):
+    calango("ask", "")
+
+    assert not (home / "server.log").exists()
+
+
 def test_chat_holds_a_conversation_and_takes_votes(calango, home):
     typed = "quanto é 17*23?\n/up certo\n/feedback 4 bom\ne o dobro?\n/trace\nexit\n"
     ended = calango("chat", "--user", "ana", given=typed)

@@ -434,32 +434,34 @@ def test_an_untraced_turn_has_everything_but_a_trace(with_engine, tracing):
     assert sent_spans(tracing) == []
 
 
-def test_fifty_users_at_once_never_share_a_session_user_or_tag(with_engine, tracing):
+def test_fifty_users_on_one_event_loop_never_share_a_session_user_or_tag(with_engine, tracing):
     engine = with_engine()
 
-    async def all_at_once() -> list[TurnResult]:
-        return await asyncio.gather(
-            *(engine.arun(f"quanto é {n}+{n}?", session_id=f"s{n}", user_id=f"u{n}", tags=[f"t{n}"]) for n in range(50))
-        )
+    async def talk(n: int) -> list[TurnResult]:
+        about = {"session_id": f"s{n}", "user_id": f"u{n}", "tags": [f"t{n}"]}
+        return [await engine.arun(f"quanto é {n}+{turn}?", **about) for turn in range(20)]
 
-    results = asyncio.run(all_at_once())
+    async def all_at_once() -> list[list[TurnResult]]:
+        return await asyncio.gather(*(talk(n) for n in range(50)))
+
+    conversations = asyncio.run(all_at_once())
     spans: dict[str, list[SentSpan]] = {}
     for span in sent_spans(tracing):
         spans.setdefault(span.trace_id, []).append(span)
-    for n, result in enumerate(results):
-        assert str(2 * n) in result.content
-        own = spans[result.trace_id or ""]
+    for n, results in enumerate(conversations):
+        assert [result.content for result in results] == [f"{n} + {turn} = {n + turn}" for turn in range(20)]
+        own = [span for result in results for span in spans[result.trace_id or ""]]
         assert {
             (s.attributes["session.id"], s.attributes["user.id"], *s.attributes["langfuse.trace.tags"]) for s in own
         } == {(f"s{n}", f"u{n}", f"t{n}")}
-        assert len(own) == 13
+        assert len(own) == 20 * 13
 
 
 def test_fifty_users_on_fifty_threads_never_share_a_session_user_or_tag(with_engine, tracing):
     engine = with_engine()
 
     def talk(n: int) -> None:
-        for turn in range(3):
+        for turn in range(20):
             engine.run(f"quanto é {n}+{turn}?", session_id=f"s{n}", user_id=f"u{n}", tags=[f"t{n}"])
 
     with ThreadPoolExecutor(50) as pool:
@@ -468,7 +470,7 @@ def test_fifty_users_on_fifty_threads_never_share_a_session_user_or_tag(with_eng
     for span in sent_spans(tracing):
         own = (span.attributes["session.id"], span.attributes["user.id"], *span.attributes["langfuse.trace.tags"])
         marks.setdefault(span.trace_id, set()).add(own)
-    assert len(marks) == 150
+    assert len(marks) == 1000
     assert {len(own) for own in marks.values()} == {1}
     assert {mark for own in marks.values() for mark in own} == {(f"s{n}", f"u{n}", f"t{n}") for n in range(50)}
 

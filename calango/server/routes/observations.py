@@ -69,6 +69,7 @@ async def list_v2(request: Request) -> Json:
         _plain_filters(where, given)
     if cursor := given.get("cursor"):
         start, trace_id, last_id = wire_v2.cursor_position(cursor)
+        where.add("start_ns < CAST(? AS BIGINT)", (start // query.MS + 1) * query.MS)
         where.add(
             "(start_ns // 1000000, trace_id, id) < (CAST(? AS BIGINT), ?, ?)", start // query.MS, trace_id, last_id
         )

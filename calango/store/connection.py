@@ -8,6 +8,7 @@ bad write fails only its own caller.
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -21,14 +22,18 @@ import duckdb
 from calango.errors import HomeError, StoreError
 from calango.store import migrations
 from calango.store.bulk import insert_observations
+from calango.store.recovery import log_of, without_torn_end
 from calango.store.rows import ObservationRow
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Write = Callable[[duckdb.DuckDBPyConnection], T]
 
 GROUP_ROWS = 20_000  # observations that one commit takes at most; bounds memory and the wait of those behind
 _BROKEN = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
 CHECKPOINT = "64MB"  # size of the write-ahead log at which DuckDB folds it into the file
+MEMORY = "768MB"  # what DuckDB may use; a question that needs more spills to the disk
+RESTING_MEMORY = "48MB"
 
 
 class StoreLocked(StoreError):
@@ -42,6 +47,7 @@ class _Job:
     future: Future[Any]
     write: Write[Any] | None = None
     rows: Sequence[ObservationRow] = ()
+    fold: bool = False  # fold the log into the file afterwards, which frees what was deleted
 
 
 class Store:
@@ -54,6 +60,7 @@ class Store:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
+        self._readers = 0
         self._thread = threading.Thread(target=self._run, name="calango-store-writer", daemon=True)
         self._thread.start()
 
@@ -63,9 +70,9 @@ class Store:
 
         Raises StoreLocked, StoreError (damaged, newer), HomeError (permission, disk full).
         """
-        db = _connect(path)
+        db = _recovered(path)
         try:
-            db.execute(f"SET checkpoint_threshold = '{CHECKPOINT}'")
+            db.execute(f"SET checkpoint_threshold = '{CHECKPOINT}'; SET memory_limit = '{MEMORY}'")
             db.execute("SET autoinstall_known_extensions = false; SET pandas_analyze_sample = 0")
             schema = migrations.migrate(db)
         except StoreError:
@@ -88,10 +95,13 @@ class Store:
             self._db.execute("CHECKPOINT")
         self._db.close()
 
-    def write(self, write: Write[T]) -> Future[T]:
-        """Run `write` on the writer's connection; resolves after its commit. It must not commit by itself."""
+    def write(self, write: Write[T], *, fold: bool = False) -> Future[T]:
+        """Run `write` on the writer's connection; resolves after its commit. It must not commit by itself.
+
+        `fold`: then also write the log into the file, so that the space of what was deleted can be used again.
+        """
         future: Future[T] = Future()
-        self._put(_Job(future, write=write))
+        self._put(_Job(future, write=write, fold=fold))
         return future
 
     def insert(self, rows: Sequence[ObservationRow]) -> Future[int]:
@@ -107,10 +117,23 @@ class Store:
             if self._closed:
                 raise StoreError("The database is closed.", "The server is ending.")
             cursor = self._db.cursor()
+            self._readers += 1
         try:
             yield cursor
         finally:
             cursor.close()
+            with self._lock:
+                self._readers -= 1
+
+    def rest(self) -> None:
+        """Give back the memory that holds what was read before. For a time when nobody asks."""
+
+        def shrink(db: duckdb.DuckDBPyConnection) -> None:
+            with self._lock:
+                if self._readers == 0:
+                    db.execute(f"SET memory_limit = '{RESTING_MEMORY}'; SET memory_limit = '{MEMORY}'")
+
+        self.write(shrink)
 
     def _put(self, job: _Job) -> None:
         with self._lock:
@@ -182,7 +205,30 @@ class Store:
             with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended the transaction already
                 self._db.execute("ROLLBACK")
             raise
+        if any(job.fold for job in group):
+            with contextlib.suppress(duckdb.Error):  # the log is folded another time
+                self._db.execute("CHECKPOINT")
         return results
+
+
+def _recovered(path: Path) -> duckdb.DuckDBPyConnection:
+    """The open file; without the torn end of its log, if it has one."""
+    unfinished = log_of(path)
+    if not path.exists() and unfinished.exists():
+        raise StoreError(
+            f"The database {path.name} is gone, but its log {unfinished.name} is there.",
+            "Put the file back, or `calango restore` a backup. Nothing was changed.",
+        )
+    if unfinished.exists() and unfinished.stat().st_size:
+        log.warning("the last run did not end in order: replaying %d bytes of its log", unfinished.stat().st_size)
+    try:
+        return _connect(path)
+    except StoreError as error:
+        kept = without_torn_end(error.__cause__, path) if isinstance(error.__cause__, duckdb.Error) else None
+        if kept is None:
+            raise
+        log.warning("the end of the log was torn, as by a loss of power; the whole log is kept as %s", kept.name)
+        return _connect(path)
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -190,6 +236,14 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(path), config={"autoload_known_extensions": False})
     except duckdb.Error as error:
         raise _explained(error, path) from error
+
+
+def _damaged(path: Path) -> StoreError:
+    return StoreError(
+        f"The database {path.name} or its log is damaged or can't be read.",
+        f"`calango restore` a backup, or move {path.name} and {log_of(path).name} away to start with an empty one."
+        " Nothing was overwritten.",
+    )
 
 
 def _explained(error: Exception, path: Path) -> Exception:
@@ -209,9 +263,6 @@ def _explained(error: Exception, path: Path) -> Exception:
         return StoreError(
             f"The database {path.name} was written by a newer DuckDB.", "Update Calango. Nothing was changed."
         )
-    if isinstance(error, _BROKEN):
-        return StoreError(
-            f"The database {path.name} is damaged or can't be read.",
-            "Move it away to start with an empty one. Nothing was overwritten.",
-        )
+    if isinstance(error, _BROKEN) or "Corrupt" in text:
+        return _damaged(path)
     return error

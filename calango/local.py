@@ -78,14 +78,7 @@ def keys(home: Path) -> Keys:
     path = prepare_home(home) / KEYS
     found = read_json(path)
     if found is None and not path.exists():
-        create_once(
-            path,
-            {
-                "public_key": f"pk-lf-{uuid4()}",
-                "secret_key": f"sk-lf-{secrets.token_hex(24)}",
-                "project_id": PROJECT_ID,
-            },
-        )
+        create_once(path, new_pair() | {"project_id": PROJECT_ID})
         found = read_json(path)
     try:
         return Keys(**{name: str((found or {})[name]) for name in ("public_key", "secret_key", "project_id")})
@@ -93,6 +86,11 @@ def keys(home: Path) -> Keys:
         raise HomeError(
             f"{KEYS} in CALANGO_HOME is damaged.", "Move it away to get new keys; traces stay readable in the file."
         ) from None
+
+
+def new_pair() -> dict[str, str]:
+    """A `public_key` and a `secret_key` as Langfuse shapes them; the secret has 192 random bits."""
+    return {"public_key": f"pk-lf-{uuid4()}", "secret_key": f"sk-lf-{secrets.token_hex(24)}"}
 
 
 def find(home: Path) -> LocalServer | None:

@@ -14,6 +14,7 @@ import re2
 
 _NAME = re.compile(r"[a-z][a-z_-]{0,19}")
 _re2: Any = re2  # it has no types
+PatternError: type[Exception] = _re2.error
 _options = _re2.Options()
 _options.log_errors = False  # it would write the pattern to stderr
 
@@ -30,6 +31,7 @@ class Pattern(Protocol):
 
 
 def compiled(pattern: str) -> Pattern:
+    """Raises PatternError."""
     return _re2.compile(pattern, _options)
 
 
@@ -47,7 +49,7 @@ def parse(text: str) -> Mapping[str, str]:
             raise ValueError("name=regex, with a name of up to 20 lower-case letters, - and _")
         try:
             matches_nothing = compiled(pattern).search(b"") is not None
-        except _re2.error as error:
+        except PatternError as error:
             kind = bytes(error.args[0]).partition(b":")[0].decode()  # what follows the colon is from the pattern
             raise ValueError(f"name=regex in RE2's syntax, but {name!r} has an error: {kind}") from None
         if matches_nothing:

@@ -1,4 +1,4 @@
-"""The application: which path leads where, who may come in, and how failures are worded."""
+"""The application: which path leads where, and how failures are worded."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from http import HTTPStatus
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from calango.errors import CalangoError
-from calango.server import pages
+from calango.server import left_out, pages
 from calango.server.errors import ApiError
+from calango.server.gate import SECURITY, Gate
 from calango.server.http import Context, Json
 from calango.server.routes import (
     comments,
@@ -30,6 +31,7 @@ from calango.server.routes import (
     models,
     observations,
     otel,
+    projects,
     prompts,
     runs,
     scores,
@@ -38,15 +40,17 @@ from calango.server.routes import (
 )
 
 log = logging.getLogger(__name__)
-API = "/api/"
 PUBLIC = "/api/public"
-OPEN = frozenset({f"{PUBLIC}/health", f"{PUBLIC}/ready"})
 
 ROUTES: list[BaseRoute] = [
     Route(f"{PUBLIC}/health", meta.health),
     Route(f"{PUBLIC}/ready", meta.health),
     Route(f"{PUBLIC}/projects", meta.projects),
     Route("/api/calango/status", meta.status),
+    Route(projects.PATH, projects.list_projects),
+    Route(projects.PATH, projects.create, methods=["POST"]),
+    Route(f"{projects.PATH}/{{project_id}}/keys", projects.create_key, methods=["POST"]),
+    Route(f"{projects.KEYS_PATH}/{{public_key}}", projects.revoke_key, methods=["DELETE"]),
     Route(f"{PUBLIC}/otel/v1/traces", otel.export_traces, methods=["POST"]),
     Route(f"{PUBLIC}/ingestion", ingestion.ingest, methods=["POST"]),
     Route(f"{PUBLIC}/traces", traces.list_traces),
@@ -97,6 +101,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{PUBLIC}/models", models.list_models),
     Route(f"{PUBLIC}/models", models.create, methods=["POST"]),
     Route(f"{PUBLIC}/models/{{model_id}}", models.get),
+    Route(f"{PUBLIC}/models/{{model_id}}", models.put, methods=["PUT"]),
     Route(f"{PUBLIC}/models/{{model_id}}", models.delete, methods=["DELETE"]),
     Route(f"{PUBLIC}/media", media.create, methods=["POST"]),
     Route(f"{PUBLIC}/media/{{media_id}}", media.get),
@@ -109,10 +114,17 @@ ROUTES: list[BaseRoute] = [
 
 def create_app(context: Context) -> Starlette:
     app = Starlette(
-        routes=ROUTES,
+        routes=[*ROUTES, *left_out.ROUTES],
         middleware=[Middleware(Activity, context=context), Middleware(Gate, context=context)],
-        exception_handlers={ApiError: _refusal, HTTPException: _http_error, CalangoError: _failure, Exception: _bug},
+        exception_handlers={
+            ApiError: _refusal,
+            HTTPException: _http_error,
+            CalangoError: _failure,
+            ClientDisconnect: _gone,
+            Exception: _bug,
+        },
     )
+    app.router.redirect_slashes = False  # it would lead to whatever Host the request named
     app.state.context = context
     return app
 
@@ -134,39 +146,6 @@ class Activity:
         finally:
             self.context.active -= 1
             self.context.last_request = time.monotonic()
-
-
-class Gate:
-    """The API opens with a project's keys, the pages to a person at this machine."""
-
-    def __init__(self, app: ASGIApp, context: Context) -> None:
-        self.app = app
-        self.context = context
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        request, path = Request(scope), scope["path"]
-        try:
-            if not path.startswith(API):
-                pages.check_visitor(request, self.context)
-            elif path not in OPEN and not path.startswith(f"{media.PATH}/"):  # those are signed
-                request.state.project_id = self.context.keyring.project(request.headers.get("authorization"))
-        except ApiError as error:
-            await Json(error.body(), error.status, headers=SECURITY)(scope, receive, send)
-            return
-
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message.setdefault("headers", [])
-                headers.extend((name.encode(), value.encode()) for name, value in SECURITY.items())
-            await send(message)
-
-        await self.app(scope, receive, secured)
-
-
-SECURITY = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:
@@ -191,6 +170,11 @@ async def _failure(_request: Request, error: Exception) -> Response:
     return Json({"message": str(error), "error": type(error).__name__}, 503)
 
 
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """The sender left, or was too slow, in the middle of its body; nobody hears this."""
+    return Json({"message": "The body is not complete."}, 400)
+
+
 async def _bug(_request: Request, _error: Exception) -> Response:
-    """Starlette logs the traceback; the answer says nothing about the inside."""
-    return Json({"message": "Internal server error", "error": "InternalServerError"}, 500)
+    """Starlette logs the traceback; the answer says nothing about the inside. It does not pass the gate."""
+    return Json({"message": "Internal server error", "error": "InternalServerError"}, 500, headers=SECURITY)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from dataclasses import dataclass
 
 import duckdb
 
@@ -19,8 +20,16 @@ def secret_hash(secret_key: str) -> str:
     return hashlib.sha256(secret_key.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Who asks: a key pair of a project, known by its public half."""
+
+    public_key: str
+    project_id: str
+
+
 class Keyring:
-    """The project keys, in memory."""
+    """Every project's keys, in memory. Call `add` and `forget` after the store has committed the same."""
 
     def __init__(self, keys: dict[str, tuple[str, str]]) -> None:
         self._keys = keys  # public key -> (hash of the secret, project id)
@@ -30,15 +39,22 @@ class Keyring:
         rows = db.execute("SELECT public_key, secret_sha256, project_id FROM api_keys").fetchall()
         return cls({public: (secret, project) for public, secret, project in rows})
 
-    def project(self, authorization: str | None) -> str:
-        """The project id that the Authorization header opens; ApiError 401 otherwise."""
+    def add(self, public_key: str, secret_sha256: str, project_id: str) -> None:
+        self._keys[public_key] = (secret_sha256, project_id)
+
+    def forget(self, public_key: str) -> None:
+        """From now on the key opens nothing."""
+        self._keys.pop(public_key, None)
+
+    def identify(self, authorization: str | None) -> Key:
+        """The key that the Authorization header proves; ApiError 401 otherwise."""
         if not authorization:
             raise ApiError(401, "No authorization header")
         public_key, secret_key = _credentials(authorization)
         known, project_id = self._keys.get(public_key, (_NOBODY, ""))
         if not hmac.compare_digest(known, secret_hash(secret_key)) or not project_id:
             raise ApiError(401, "Invalid credentials. Confirm that you've configured the correct host.")
-        return project_id
+        return Key(public_key, project_id)
 
 
 def _credentials(authorization: str) -> tuple[str, str]:

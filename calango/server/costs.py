@@ -7,6 +7,7 @@ came with costs keeps them.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from calango.patterns import Pattern, PatternError, compiled
 from calango.pricing import price
 from calango.records import Usage
 from calango.server.mapping.usage import put_cost
@@ -25,6 +27,7 @@ from calango.server.shapes import parsed_dict
 from calango.store import ObservationRow, tables
 from calango.store.query import Where
 
+log = logging.getLogger(__name__)
 STANDARD = "Standard"
 _DAY_NS = 86_400_000_000_000
 _LONG_CONTEXT = 100_000  # tokens from which on some providers charge more
@@ -64,13 +67,17 @@ class PriceBook:
     """Finds the tier of an observation. Reload it when the project's models changed."""
 
     def __init__(self) -> None:
-        self._own: dict[str, list[tuple[re.Pattern[str], int, Tier]]] = {}
+        self._own: dict[str, list[tuple[Pattern, int, Tier]]] = {}
 
     def reload(self, db: duckdb.DuckDBPyConnection) -> None:
-        own: dict[str, list[tuple[re.Pattern[str], int, Tier]]] = {}
+        own: dict[str, list[tuple[Pattern, int, Tier]]] = {}
         for row in tables.select(db, "models", Where(), order="start_ns DESC NULLS LAST, created_ns DESC"):
             prices = {kind: Decimal(str(value)) for kind, value in row["prices_json"].items()}
-            entry = (pattern_of(row["match_pattern"]), row["start_ns"] or 0, Tier(row["id"], prices))
+            pattern = pattern_of(row["match_pattern"])
+            if pattern is None:
+                log.warning("the pattern of model %s is not in RE2's syntax: it matches nothing", row["id"])
+                continue
+            entry = (pattern, row["start_ns"] or 0, Tier(row["id"], prices))
             own.setdefault(row["project_id"], []).append(entry)
         self._own = own
 
@@ -78,7 +85,7 @@ class PriceBook:
         if not row.model:
             return None
         for pattern, start_ns, tier in self._own.get(row.project_id, ()):
-            if start_ns <= row.start_ns and pattern.search(row.model):
+            if start_ns <= row.start_ns and pattern.search(row.model.encode()):
                 return tier
         provider = parsed_dict(row.metadata_json).get("ls_provider")
         context = row.input_tokens or 0
@@ -113,9 +120,12 @@ class PriceBook:
         return {name: float(tier.prices[name]) for name in ("input", "output", "total") if name in tier.prices}
 
 
-def pattern_of(text: str) -> re.Pattern[str]:
-    """A pattern as Langfuse's users write it for Postgres. Raises re.error."""
-    return re.compile(text)
+def pattern_of(text: str) -> Pattern | None:
+    """A pattern as Langfuse's users write it for Postgres; None when RE2 can't read it. No pattern takes long."""
+    try:
+        return compiled(text)
+    except PatternError:
+        return None
 
 
 @lru_cache(maxsize=4096)

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calango.server.auth import Keyring
+from calango.server.auth import Key, Keyring
 from calango.server.costs import PriceBook
 from calango.server.errors import ApiError, invalid, problem
 from calango.server.shapes import as_dict
@@ -30,10 +30,14 @@ MAX_INFLATED = 256 * 1024 * 1024
 
 @dataclass(slots=True)
 class Context:
-    """What the server knows while it runs; `app.state.context`."""
+    """What the server knows while it runs; `app.state.context`.
+
+    `home_key` is the public key of this home (`keys.json`), the only one that manages projects.
+    """
 
     store: Store
     keyring: Keyring
+    home_key: str
     prices: PriceBook
     instance_id: str
     version: str
@@ -64,7 +68,12 @@ def context_of(request: Request) -> Context:
 
 def project_of(request: Request) -> str:
     """The project whose key came with the request."""
-    return request.state.project_id
+    return key_of(request).project_id
+
+
+def key_of(request: Request) -> Key:
+    """The key that came with the request; the gate has checked it."""
+    return request.state.key
 
 
 async def reading(request: Request, read: Callable[[duckdb.DuckDBPyConnection], T]) -> T:

@@ -24,16 +24,18 @@ from calango.errors import CalangoError, HomeError, LocalServerError
 from calango.server import word
 from calango.server.app import create_app
 from calango.server.auth import Keyring, secret_hash
+from calango.server.connections import LIMITS, Limits, bounded
 from calango.server.costs import PriceBook
 from calango.server.http import Context
 from calango.settings import Settings
 from calango.store import Store, StoreLocked
-from calango.store.write import put_project
+from calango.store.projects import put_project
 
 log = logging.getLogger("calango.server")
 PROJECT_NAME = "calango"
 LOG_BYTES = 1_000_000
 GRACE_S = 10
+BACKLOG = 128  # connections that are accepted at once; with those that are inside, below the usual limit of open files
 PATIENCE_S = 8.0
 
 
@@ -102,6 +104,7 @@ def _context(store: Store, keys: local.Keys, address: str) -> Context:
     return Context(
         store=store,
         keyring=keyring,
+        home_key=keys.public_key,
         prices=prices,
         instance_id=uuid4().hex,
         version=__version__,
@@ -143,7 +146,7 @@ def _bound(address: str, port: int) -> socket.socket:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
-        listener.listen(512)
+        listener.listen(BACKLOG)
         listener.set_inheritable(False)
     except BaseException:
         listener.close()
@@ -160,10 +163,15 @@ def _base_url(address: str, port: int) -> str:
 class Server(uvicorn.Server):
     """uvicorn, with an idle end, and signals that end it without killing the process before it has closed its store."""
 
-    def __init__(self, context: Context, idle_s: float) -> None:
+    def __init__(self, context: Context, idle_s: float, limits: Limits = LIMITS) -> None:
         super().__init__(
             uvicorn.Config(
                 create_app(context),
+                http=bounded(limits),
+                ws="none",
+                backlog=BACKLOG,
+                timeout_keep_alive=limits.idle_s,
+                h11_max_incomplete_event_size=limits.head_bytes,
                 log_config=None,
                 access_log=False,
                 lifespan="off",

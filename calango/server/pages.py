@@ -1,22 +1,20 @@
 """Pages for people: the recent traces, those of a session, and one trace as a tree with a waterfall.
 
-No script runs in them. They are shown to this machine only, and only under a name of this machine, so that
-a page from elsewhere can't read them through a name that resolves here (DNS rebinding).
+No script runs in them. `calango.server.gate` decides who sees them.
 """
 
 from __future__ import annotations
 
 from html import escape
-from ipaddress import ip_address
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import duckdb
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from calango.server.errors import ApiError
-from calango.server.http import Context, context_of, reading
+from calango.server.auth import Key
+from calango.server.http import context_of, reading
 from calango.server.routes.traces import find_trace, traces_by_id
 from calango.server.times import iso_ms
 from calango.server.trace_page import STYLE, duration, money, trace_html
@@ -27,25 +25,15 @@ HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "cache-control": "no-store",
 }
-LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 RECENT = 50
 SESSION_LIMIT = 500
 
 
-def check_visitor(request: Request, context: Context) -> None:
-    """ApiError 403 unless the visitor is at this machine and used one of its own names."""
-    client = request.client.host if request.client else ""
-    try:
-        local = ip_address(client.partition("%")[0]).is_loopback
-    except ValueError:
-        local = False
-    name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    if not local or not context.loopback:
-        raise ApiError(403, "The pages are shown only on the machine on which the server runs.")
-    if name not in LOCAL_NAMES | context.hosts:
-        raise ApiError(403, "The pages are shown only under 127.0.0.1 or localhost.")
+def _opens(request: Request, project_id: str) -> bool:
+    """A person at this machine sees every project; who came with a key sees that key's."""
+    key: Key | None = request.state.key
+    return key is None or key.project_id == project_id
 
 
 async def home(request: Request) -> Response:
@@ -53,6 +41,8 @@ async def home(request: Request) -> Response:
         found = db.execute("SELECT id FROM projects ORDER BY created_ns").fetchall()
         shown: list[Trace] = []
         for (project_id,) in found:
+            if not _opens(request, project_id):
+                continue
             ids, _ = query.trace_ids(db, project_id, query.TraceFilter(), limit=RECENT)
             shown.extend(traces_by_id(db, project_id, ids, io=False).values())
         return shown
@@ -70,6 +60,8 @@ async def session(request: Request) -> Response:
     project_id, session_id = request.path_params["project_id"], request.path_params["session_id"]
 
     def read(db: duckdb.DuckDBPyConnection) -> list[Trace]:
+        if not _opens(request, project_id):
+            return []
         wanted = query.TraceFilter(session_id=session_id)
         ids, _ = query.trace_ids(db, project_id, wanted, order="timestamp ASC", limit=SESSION_LIMIT)
         return list(traces_by_id(db, project_id, ids, io=False).values())
@@ -108,7 +100,7 @@ async def trace(request: Request) -> Response:
     project_id, trace_id = request.path_params["project_id"], request.path_params["trace_id"]
 
     def read(db: duckdb.DuckDBPyConnection) -> str | None:
-        found = find_trace(db, project_id, trace_id)
+        found = find_trace(db, project_id, trace_id) if _opens(request, project_id) else None
         if found is None:
             return None
         return trace_html(found, query.scores(db, query.of_project(project_id).equal("trace_id", trace_id)))

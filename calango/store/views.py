@@ -85,7 +85,10 @@ _OBSERVATION_MEASURES = {
     "outputCost": "coalesce(output_cost, 0)",
     "totalCost": "coalesce(total_cost, 0)",
     "timeToFirstToken": MS_FIRST_TOKEN,
-    "countScores": "(SELECT count(*) FROM scores AS s WHERE s.observation_id = o.id AND s.trace_id = o.trace_id)",
+    "countScores": (
+        "(SELECT count(*) FROM scores AS s"
+        " WHERE s.observation_id = o.id AND s.trace_id = o.trace_id AND s.project_id = o.project_id)"
+    ),
     "toolDefinitions": "0",
     "toolCalls": "0",
     "costByType": "coalesce(total_cost, 0)",

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,17 +14,6 @@ from calango.store.bulk import insert_observations, insert_scores, insert_traces
 from calango.store.rows import ObservationRow, ScoreRow, TraceRow
 
 DAY_NS = 86_400_000_000_000
-
-
-def put_project(
-    db: duckdb.DuckDBPyConnection, *, project_id: str, name: str, public_key: str, secret_sha256: str
-) -> None:
-    """Make the project and its key known; does nothing when they are."""
-    now = time.time_ns()
-    if not db.execute("SELECT 1 FROM projects WHERE id = ?", [project_id]).fetchone():
-        db.execute("INSERT INTO projects VALUES (?, ?, ?)", [project_id, name, now])
-    db.execute("DELETE FROM api_keys WHERE public_key = ?", [public_key])
-    db.execute("INSERT INTO api_keys VALUES (?, ?, ?, ?)", [public_key, secret_sha256, project_id, now])
 
 
 def put_scores(db: duckdb.DuckDBPyConnection, rows: Sequence[ScoreRow]) -> None:

@@ -28,9 +28,10 @@ TYPES = frozenset(
 LEVELS = frozenset({"DEBUG", "DEFAULT", "WARNING", "ERROR"})
 _METADATA = "langfuse.observation.metadata"
 _TRACE_METADATA = "langfuse.trace.metadata"
-_EXPERIMENT = "langfuse.experiment."
+_PLAIN_METADATA = "langfuse.metadata"
+_EXPERIMENT = "langfuse.experiment"
 
-# attribute -> column; the first attribute that is given wins
+# attribute -> column
 _TEXTS = {
     "langfuse.observation.input": "input",
     "langfuse.observation.output": "output",
@@ -44,56 +45,97 @@ _TEXTS = {
     "langfuse.observation.model.name": "model",
     "langfuse.observation.model.parameters": "model_parameters_json",
     "langfuse.observation.prompt.name": "prompt_name",
-    "langfuse.experiment.id": "experiment_id",
-    "langfuse.experiment.name": "experiment_name",
-    "langfuse.experiment.dataset.id": "experiment_dataset_id",
-    "langfuse.experiment.item.id": "experiment_item_id",
     "langfuse.user.id": "user_id",
     "langfuse.session.id": "session_id",
-    "user.id": "user_id",
-    "session.id": "session_id",
 }
+# names that count when Langfuse's own are absent
+_SHARED = {"user.id": "user_id", "session.id": "session_id"}
+_EXPERIMENT_COLUMNS = {
+    "id": "experiment_id",
+    "name": "experiment_name",
+    "dataset.id": "experiment_dataset_id",
+    "item.id": "experiment_item_id",
+}
+# keys of metadata that LangChain's and OpenAI's integrations use for what belongs to the trace
+_IN_METADATA = {
+    f"{prefix}.{key}": column
+    for prefix in (_METADATA, _TRACE_METADATA)
+    for key, column in (("langfuse_user_id", "user_id"), ("langfuse_session_id", "session_id"))
+}
+_TAGS = (
+    "langfuse.trace.tags",
+    "langfuse.tags",
+    f"{_METADATA}.langfuse_tags",
+    f"{_TRACE_METADATA}.langfuse_tags",
+)
 _SPECIAL = frozenset(
     {
         "langfuse.observation.level",
         "langfuse.internal.is_app_root",
         "langfuse.internal.as_root",
         "langfuse.trace.public",
-        "langfuse.trace.tags",
+        "langfuse.public",
+        "langfuse.prompt.name",
         "langfuse.observation.prompt.version",
+        "langfuse.prompt.version",
         "langfuse.observation.completion_start_time",
         "langfuse.observation.usage_details",
         "langfuse.observation.cost_details",
+        *_IN_METADATA,
+        *_TAGS,
     }
 )
 
 
-def apply(row: ObservationRow, attributes: dict[str, Any]) -> str | None:
-    """Fill `row`; return the observation's type when the attributes name one."""
+def apply(row: ObservationRow, attributes: dict[str, Any]) -> tuple[str | None, set[str]]:
+    """Fill `row`; return the observation's type when the attributes name one, and the first words of foreign names."""
     metadata: dict[str, str | None] = {}
     trace_metadata: dict[str, str | None] = {}
     experiment: dict[str, str | None] = {}
+    foreign: set[str] = set()
+    groups = (
+        (_TRACE_METADATA, trace_metadata),
+        (_EXPERIMENT, experiment),
+        (_PLAIN_METADATA, metadata),
+    )
     for key, value in attributes.items():
-        if key in _SPECIAL:
-            continue
-        column = _TEXTS.get(key)
-        if column is not None and value is not None and value != "":
-            setattr(row, column, as_text(value))
         if not key.startswith("langfuse."):
+            if (column := _SHARED.get(key)) is None:
+                foreign.add(key.partition(".")[0])
+            elif not getattr(row, column):
+                setattr(row, column, as_text(value))
+        elif key in _SPECIAL:
             continue
-        if key.startswith(_METADATA):
+        elif (column := _TEXTS.get(key)) is not None:
+            if value is not None and value != "":
+                setattr(row, column, as_text(value))
+        elif key.startswith(_METADATA):
             _collect(metadata, key[len(_METADATA) :], value)
-        elif key.startswith(_TRACE_METADATA):
-            _collect(trace_metadata, key[len(_TRACE_METADATA) :], value)
-        elif key.startswith(_EXPERIMENT):
-            experiment[key[len(_EXPERIMENT) :]] = as_text(value)
+        else:
+            for prefix, into in groups:
+                if key.startswith(prefix):
+                    _collect(into, key[len(prefix) :], value)
+                    break
     row.metadata_json = _dumped(metadata)
     row.trace_metadata_json = _dumped(trace_metadata)
-    row.experiment_json = _dumped(experiment)
+    _apply_experiment(row, experiment)
     if not _SPECIAL.isdisjoint(attributes):
         _apply_special(row, attributes)
+    return _type(attributes), foreign
+
+
+def _type(attributes: dict[str, Any]) -> str | None:
     kind = str(attributes.get("langfuse.observation.type", "")).upper()
     return kind if kind in TYPES else None
+
+
+def _apply_experiment(row: ObservationRow, experiment: dict[str, str | None]) -> None:
+    if not experiment:
+        return
+    for key, column in _EXPERIMENT_COLUMNS.items():
+        if value := experiment.get(key):
+            setattr(row, column, value)
+    row.experiment_json = _dumped(experiment)
 
 
 def _collect(into: dict[str, str | None], rest: str, value: Any) -> None:
@@ -118,10 +160,15 @@ def _apply_special(row: ObservationRow, attributes: dict[str, Any]) -> None:
     if level in LEVELS:
         row.level = level
     row.is_root = row.is_root or _true(get("langfuse.internal.is_app_root")) or _true(get("langfuse.internal.as_root"))
-    row.public = _true(get("langfuse.trace.public"))
-    if (tags := get("langfuse.trace.tags")) is not None:
-        row.tags = tags_of(tags)
-    version = get("langfuse.observation.prompt.version")
+    row.public = _true(get("langfuse.trace.public", get("langfuse.public")))
+    for name in _TAGS:
+        if row.tags is None and name in attributes:
+            row.tags = tags_of(attributes[name])
+    for name, column in _IN_METADATA.items():
+        if name in attributes and not getattr(row, column):
+            setattr(row, column, as_text(attributes[name]))
+    row.prompt_name = row.prompt_name or as_text(get("langfuse.prompt.name"))
+    version = get("langfuse.observation.prompt.version", get("langfuse.prompt.version"))
     if isinstance(version, int) or (isinstance(version, str) and version.isdecimal()):
         row.prompt_version = int(version)
     if started := get("langfuse.observation.completion_start_time"):

@@ -1,43 +1,64 @@
-"""OpenInference (`openinference.span.kind`, `input.value`, `llm.*`): what Phoenix's instrumentors send."""
+"""OpenInference (`openinference.span.kind`, `input.value`, `llm.*`): what Phoenix's instrumentors send.
+
+Names: openinference-semantic-conventions.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
-
-from calango.server.mapping.usage import set_usage
-from calango.server.shapes import as_dict, as_text, parsed
+from calango.server.mapping.family import Attributes, Family, count, describe, type_of
+from calango.server.shapes import as_text, parsed_dict
 from calango.store import ObservationRow
 
-_TYPES = {
-    "LLM": "GENERATION",
-    "AGENT": "AGENT",
-    "TOOL": "TOOL",
-    "CHAIN": "CHAIN",
-    "RETRIEVER": "RETRIEVER",
-    "RERANKER": "RETRIEVER",
-    "EMBEDDING": "EMBEDDING",
-    "EVALUATOR": "EVALUATOR",
-    "GUARDRAIL": "GUARDRAIL",
-}
-_COUNTS = {"prompt": "input", "completion": "output", "total": "total"}
+FAMILY = Family(
+    heads=frozenset({"openinference", "input", "output", "llm", "embedding"}),
+    types={
+        "openinference.span.kind": {
+            "llm": "GENERATION",
+            "agent": "AGENT",
+            "tool": "TOOL",
+            "chain": "CHAIN",
+            "retriever": "RETRIEVER",
+            "reranker": "RETRIEVER",
+            "embedding": "EMBEDDING",
+            "evaluator": "EVALUATOR",
+            "guardrail": "GUARDRAIL",
+        }
+    },
+    columns={
+        "input": ("input.value",),
+        "output": ("output.value",),
+        "model": ("llm.model_name", "embedding.model_name", "reranker.model_name"),
+    },
+    messages={"input": "llm.input_messages", "output": "llm.output_messages"},
+    usage={
+        "input": ("llm.token_count.prompt",),
+        "output": ("llm.token_count.completion",),
+        "total": ("llm.token_count.total",),
+        "input_cached_tokens": ("llm.token_count.prompt_details.cache_read",),
+        "input_cache_creation": ("llm.token_count.prompt_details.cache_write",),
+        "input_audio_tokens": ("llm.token_count.prompt_details.audio",),
+        "output_reasoning_tokens": (
+            "llm.token_count.completion_details.reasoning",
+            "llm.token_count.reasoning_tokens",
+        ),
+        "output_audio_tokens": ("llm.token_count.completion_details.audio",),
+    },
+    cost={
+        "input": ("llm.cost.prompt",),
+        "output": ("llm.cost.completion",),
+        "total": ("llm.cost.total",),
+    },
+    tags=("tag.tags",),
+    parameter_objects=("llm.invocation_parameters", "embedding.invocation_parameters"),
+    parameter_prefixes=("llm.invocation_parameters.",),
+    metadata_objects=("metadata",),
+)
 
 
-def apply(row: ObservationRow, attributes: dict[str, Any], kind: str | None) -> str | None:
+def apply(row: ObservationRow, attributes: Attributes, kind: str | None) -> str | None:
     """Fill what is still empty in `row`; return the type, found here or before."""
-    get = attributes.get
-    named = get("openinference.span.kind")
-    if named is None:
-        return kind
-    row.input = row.input or as_text(get("input.value"))
-    row.output = row.output or as_text(get("output.value"))
-    row.model = row.model or as_text(get("llm.model_name") or get("embedding.model_name"))
-    row.model_parameters_json = row.model_parameters_json or as_text(get("llm.invocation_parameters"))
-    metadata = as_dict(parsed(as_text(get("metadata"))))
-    if metadata and row.metadata_json is None:
-        row.metadata_json = orjson.dumps({key: as_text(value) for key, value in metadata.items()}).decode()
-    counts = {name: get(f"llm.token_count.{key}") for key, name in _COUNTS.items()}
-    if row.usage_json is None:
-        set_usage(row, {name: value for name, value in counts.items() if value is not None})
-    return kind or _TYPES.get(str(named).upper())
+    describe(row, FAMILY, attributes)
+    if row.model is None:  # a call that failed names its model only here
+        row.model = as_text(parsed_dict(as_text(attributes.get("llm.invocation_parameters"))).get("model"))
+    count(row, FAMILY, attributes)
+    return kind or type_of(FAMILY, attributes)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from calango.server.mapping import genai, langfuse, openinference
+from calango.server.mapping import events, families, langfuse
+from calango.server.mapping.values import attributes_of
 from calango.server.shapes import as_text
 from calango.store import ObservationRow
 
@@ -64,26 +64,6 @@ def observations_of(
                 else:
                     decoded.rows.append(_observation(span, source))
     return decoded
-
-
-def attributes_of(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    # Nearly all values are text: asking for that first halves the time of this hottest line.
-    return {pair.key: pair.value.string_value or value_of(pair.value) for pair in pairs}
-
-
-def value_of(value: AnyValue) -> Any:
-    """As Python: text, bool, int, float, bytes as hex, lists and dicts; None when it is empty."""
-    kind = value.WhichOneof("value")
-    if kind == "string_value":
-        return value.string_value
-    if kind is None:
-        return None
-    if kind == "array_value":
-        return [value_of(item) for item in value.array_value.values]
-    if kind == "kvlist_value":
-        return attributes_of(value.kvlist_value.values)
-    found = getattr(value, kind)
-    return found.hex() if kind == "bytes_value" else found
 
 
 def _source(
@@ -146,10 +126,23 @@ def _observation(span: Span, source: Source) -> ObservationRow:
         created_ns=source.now_ns,
         updated_ns=source.now_ns,
     )
-    kind = langfuse.apply(row, attributes)
+    kind, heads = langfuse.apply(row, attributes)
+    if heads or not source.is_langfuse:
+        kind = _of_others(row, span, attributes, kind, heads)
     if not source.is_langfuse:
-        row.attributes_json = orjson.dumps({key: as_text(value) for key, value in attributes.items()}).decode()
-        kind = openinference.apply(row, attributes, kind)
-        kind = genai.apply(row, attributes, kind)
+        kept = families.beside_content(attributes)
+        row.attributes_json = orjson.dumps({key: as_text(value) for key, value in kept.items()}).decode()
     row.type = kind or "SPAN"
     return row
+
+
+def _of_others(
+    row: ObservationRow, span: Span, attributes: dict[str, Any], kind: str | None, heads: set[str]
+) -> str | None:
+    """What is said under other names than Langfuse's; `kind` and the answer are types."""
+    if span.events:
+        attributes = dict(attributes)
+        events.apply(row, span.events, attributes)
+        heads = {key.partition(".")[0] for key in attributes}
+    kind = families.apply(row, attributes, kind, heads)
+    return kind or ("GENERATION" if row.model and "langfuse.observation.model.name" in attributes else None)

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 from starlette.requests import Request
 
-from calango.server.http import Json, context_of, project_of, reading
+from calango.server.http import Json, context_of, key_of, project_of, reading
 from calango.store import query
 
 
@@ -43,16 +43,15 @@ async def status(request: Request) -> Json:
             "scores": query.count(db, "scores", where),
         }
 
-    path = context.store.path
-    return Json(
-        {
-            "version": context.version,
-            "instance": context.instance_id,
-            "project_id": project_id,
-            "database": str(path),
-            "database_bytes": path.stat().st_size if path.exists() else 0,
-            "schema": context.store.schema,
-            "started_ns": context.started_ns,
-            "counts": await reading(request, read),
-        }
-    )
+    answer: dict[str, Any] = {
+        "version": context.version,
+        "instance": context.instance_id,
+        "project_id": project_id,
+        "schema": context.store.schema,
+        "started_ns": context.started_ns,
+        "counts": await reading(request, read),
+    }
+    if key_of(request).public_key == context.home_key:  # the file holds every project
+        path = context.store.path
+        answer |= {"database": str(path), "database_bytes": path.stat().st_size if path.exists() else 0}
+    return Json(answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from calango.server import bodies, params
 from calango.server.costs import model_v1, pattern_of, price_list
-from calango.server.errors import invalid, not_found, problem
+from calango.server.errors import invalid, not_found, problem, refused
 from calango.server.http import Json, context_of, object_of, project_of, reading, writing
 from calango.server.shapes import as_dict, as_list
 from calango.server.times import iso_ms, iso_ms_or_none, parse_iso
@@ -42,19 +42,45 @@ def _prices(body: dict[str, Any]) -> dict[str, float]:
 
 
 async def create(request: Request) -> Json:
-    body, project_id = await object_of(request), project_of(request)
+    row = _row(await object_of(request), project_of(request), str(uuid4()))
+    return await _stored(request, lambda db: tables.insert(db, "models", row))
+
+
+async def put(request: Request) -> Json:
+    """Creates the project's model with this id, or replaces it."""
+    model_id = request.path_params["model_id"]
+    row = _row(await object_of(request), project_of(request), model_id)
+    if any(model["id"] == model_id for model in price_list()):
+        raise refused("Models of the price list can't be changed. Create one with another id.")
+    where = query.of_project(row["project_id"]).equal("id", model_id)
+
+    def write(db: duckdb.DuckDBPyConnection) -> Row:
+        old = tables.first(db, "models", where)
+        if old is None:
+            return tables.insert(db, "models", row)
+        tables.update(db, "models", where, row)
+        return old | row
+
+    return await _stored(request, write)
+
+
+async def _stored(request: Request, write: Callable[[duckdb.DuckDBPyConnection], Row]) -> Json:
+    stored = await writing(request, write)
+    await reading(request, context_of(request).prices.reload)
+    return Json(_answer(stored))
+
+
+def _row(body: dict[str, Any], project_id: str, model_id: str) -> Row:
     pattern, start = bodies.text(body, "matchPattern"), bodies.optional_text(body, "startDate")
-    try:
-        pattern_of(pattern)
-    except re.error:
-        raise invalid(problem(["matchPattern"], "Not a valid regular expression")) from None
+    if pattern_of(pattern) is None:
+        raise invalid(problem(["matchPattern"], "Not a valid regular expression (RE2)"))
     try:
         start_ns = None if start is None else parse_iso(start)
     except ValueError:
         raise invalid(problem(["startDate"], "Invalid ISO datetime", "invalid_format")) from None
-    row: Row = {
+    return {
         "project_id": project_id,
-        "id": str(uuid4()),
+        "id": model_id,
         "model_name": bodies.text(body, "modelName"),
         "match_pattern": pattern,
         "start_ns": start_ns,
@@ -63,9 +89,6 @@ async def create(request: Request) -> Json:
         "tokenizer_id": bodies.optional_text(body, "tokenizerId"),
         "tokenizer_config_json": body.get("tokenizerConfig"),
     }
-    stored = await writing(request, lambda db: tables.insert(db, "models", row))
-    await reading(request, context_of(request).prices.reload)
-    return Json(_answer(stored))
 
 
 async def list_models(request: Request) -> Json:

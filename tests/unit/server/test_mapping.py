@@ -4,23 +4,13 @@ from typing import Any
 import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from calango.server.mapping import Decoded, observations_of
 from calango.store import ObservationRow
+from tests.support.families import pairs
 
 START = 1795164108315135988
-
-
-def any_value(value: Any) -> AnyValue:
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value)
-    if isinstance(value, list):
-        return AnyValue(array_value=ArrayValue(values=[any_value(item) for item in value]))
-    return AnyValue(string_value=value)
 
 
 def decoded(*spans: Span, scope: str = "langfuse-sdk", direct: bool = False) -> Decoded:
@@ -33,8 +23,7 @@ def decoded(*spans: Span, scope: str = "langfuse-sdk", direct: bool = False) -> 
 
 def span(attributes: dict[str, Any] | None = None, **values: Any) -> Span:
     whole = {"trace_id": b"\1" * 16, "span_id": b"\2" * 8, "name": "n", "start_time_unix_nano": START}
-    pairs = [KeyValue(key=key, value=any_value(value)) for key, value in (attributes or {}).items()]
-    return Span(**{**whole, **values}, attributes=pairs)
+    return Span(**{**whole, **values}, attributes=pairs(attributes or {}))
 
 
 def row_of(attributes: dict[str, Any], scope: str = "langfuse-sdk", **values: Any) -> ObservationRow:

@@ -49,23 +49,3 @@ def test_a_signal_ends_it_in_order(home: Path, ending: signal.Signals):
     process.stdout.close()
     assert not (home / local.SERVER).exists()
     assert eventually(lambda: not (home / f"{local.DATABASE}.wal").exists())
-
-
-def test_pages_are_refused_when_the_server_listens_for_others_too(home: Path):
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from calango.server.main import serve; from calango.settings import Settings\n"
-        "serve(Settings(home=Path(sys.argv[1])), host='0.0.0.0', port=0, on_ready=lambda url: print(url, flush=True))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        url = process.stdout.readline().strip()
-        keys = local.keys(home)
-        assert httpx.get(f"{url}/").status_code == 403
-        projects = httpx.get(f"{url}/api/public/projects", auth=(keys.public_key, keys.secret_key))
-        assert projects.status_code == 200
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()

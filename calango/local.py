@@ -208,6 +208,8 @@ def _child_environment(settings: Settings) -> dict[str, str]:
         "CALANGO_HOST": settings.host,
         "CALANGO_PORT": str(settings.port),
         "CALANGO_SERVER_IDLE": str(settings.server_idle_s),
+        "CALANGO_RETENTION_DAYS": str(settings.retention_days),
+        "CALANGO_RETENTION_MB": str(settings.retention_mb),
     }
 
 

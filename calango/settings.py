@@ -297,6 +297,18 @@ class Settings(BaseSettings):
         validation_alias=_names("CALANGO_SERVER_IDLE"),
         description="Seconds without a request after which a background server ends itself; 0 means never.",
     )
+    retention_days: float = Field(
+        0.0,
+        ge=0,
+        validation_alias=_names("CALANGO_RETENTION_DAYS"),
+        description="Days after which the local server lets go of traces; 0 keeps them.",
+    )
+    retention_mb: float = Field(
+        0.0,
+        ge=0,
+        validation_alias=_names("CALANGO_RETENTION_MB"),
+        description="Megabytes of local data above which the oldest traces go; 0 means no limit.",
+    )
     outbox_max_mb: int = Field(
         256,
         ge=1,

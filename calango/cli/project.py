@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 import typer
 
 from calango import local
-from calango.cli import output
-from calango.errors import BackendRefused, BackendUnreachable, NotFound
+from calango.cli import local_api, output
 from calango.settings import Settings
-
-_ROOT = "/api/calango"
-_ANSWER_S = 30.0
 
 project_app = typer.Typer(help="Projects of the local server: kept apart, each with keys.", no_args_is_help=True)
 key_app = typer.Typer(help="Keys of a project.", no_args_is_help=True)
@@ -34,7 +29,7 @@ def create(
     Example: `calango project create support`
     """
     server = local.ensure(Settings.load())
-    _show_pair(server, _call(server, "POST", "/projects", {"name": name}), json)
+    _show_pair(server, local_api.call(server, "POST", "/projects", {"name": name}), json)
 
 
 @project_app.command("list")
@@ -43,7 +38,7 @@ def list_projects(json: bool = typer.Option(False, "--json", help="Print JSON.")
 
     Example: `calango project list`
     """
-    found = _projects(local.ensure(Settings.load()))
+    found = local_api.projects(local.ensure(Settings.load()))
     if json:
         output.print_json(found)
         return
@@ -63,8 +58,8 @@ def create_key(
     Example: `calango project key create support`
     """
     server = local.ensure(Settings.load())
-    project_id = _find(server, project)["id"]
-    _show_pair(server, _call(server, "POST", f"/projects/{quote(project_id, safe='')}/keys"), json)
+    project_id = local_api.project_named(server, project)["id"]
+    _show_pair(server, local_api.call(server, "POST", f"/projects/{local_api.quoted(project_id)}/keys"), json)
 
 
 @key_app.command("list")
@@ -76,7 +71,7 @@ def list_keys(
 
     Example: `calango project key list support`
     """
-    keys = _find(local.ensure(Settings.load()), project)["keys"]
+    keys = local_api.project_named(local.ensure(Settings.load()), project)["keys"]
     if json:
         output.print_json(keys)
         return
@@ -90,7 +85,8 @@ def revoke(public_key: str = typer.Argument(help="The public key of the pair: pk
 
     Example: `calango project key revoke pk-lf-1f6b43d2-5f0e-4a6e-9a39-0e64f7c9f1a5`
     """
-    _call(local.ensure(Settings.load()), "DELETE", f"/keys/{quote(public_key, safe='')}")
+    hint = "`calango project key list` shows a project's keys."
+    local_api.call(local.ensure(Settings.load()), "DELETE", f"/keys/{local_api.quoted(public_key)}", hint=hint)
     output.say("The key is revoked.")
 
 
@@ -102,33 +98,3 @@ def _show_pair(server: local.LocalServer, made: dict[str, Any], json: bool) -> N
     output.say(f"LANGFUSE_SECRET_KEY={made['secretKey']}")
     output.say(f"LANGFUSE_BASE_URL={server.base_url}")
     output.note("Keep the secret key now: it is not stored and can't be shown again.")
-
-
-def _projects(server: local.LocalServer) -> list[dict[str, Any]]:
-    return _call(server, "GET", "/projects")["data"]
-
-
-def _find(server: local.LocalServer, wanted: str) -> dict[str, Any]:
-    found = next((item for item in _projects(server) if wanted in {item["id"], item["name"]}), None)
-    if found is None:
-        raise NotFound(f"There is no project '{wanted}'.", "`calango project list` shows them.")
-    return found
-
-
-def _call(server: local.LocalServer, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The server owns the database file, so what is asked goes to it over HTTP."""
-    import httpx
-
-    url, auth = f"{server.base_url}{_ROOT}{path}", (server.public_key, server.secret_key)
-    try:
-        answer = httpx.request(method, url, json=body, auth=auth, timeout=_ANSWER_S, trust_env=False)
-    except httpx.HTTPError as error:
-        raise BackendUnreachable(
-            f"The local server does not answer ({type(error).__name__}).", f"See {local.LOG} in CALANGO_HOME."
-        ) from error
-    if answer.is_success:
-        return answer.json()
-    message = str(answer.json().get("message", "")) if "json" in answer.headers.get("content-type", "") else ""
-    if answer.status_code == 404:
-        raise NotFound(message, "`calango project list` shows projects, `calango project key list` a project's keys.")
-    raise BackendRefused(message or f"The local server answered {answer.status_code}.", status=answer.status_code)

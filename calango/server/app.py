@@ -20,6 +20,7 @@ from calango.server.errors import ApiError
 from calango.server.gate import SECURITY, Gate
 from calango.server.http import Context, Json
 from calango.server.routes import (
+    archive,
     comments,
     configs,
     datasets,
@@ -108,6 +109,9 @@ ROUTES: list[BaseRoute] = [
     Route(f"{PUBLIC}/media/{{media_id}}", media.report, methods=["PATCH"]),
     Route(f"{media.PATH}/{{project_id}}/{{media_id}}", media.upload, methods=["PUT"]),
     Route(f"{media.PATH}/{{project_id}}/{{media_id}}", media.download),
+    Route(f"{archive.PATH}/backup", archive.backup),
+    Route(f"{archive.PATH}/export", archive.export),
+    Route(f"{archive.PATH}/import/{{table}}", archive.load, methods=["POST"]),
     *pages.ROUTES,
 ]
 

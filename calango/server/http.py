@@ -76,13 +76,22 @@ def key_of(request: Request) -> Key:
     return request.state.key
 
 
+def only_home(request: Request, what: str) -> None:
+    """ApiError 403 unless the key that came with the request is the home's own. `what` completes "can ..."."""
+    if key_of(request).public_key != context_of(request).home_key:
+        raise ApiError(403, f"Only the key of this home (keys.json in CALANGO_HOME) can {what}.", "ForbiddenError")
+
+
 async def reading(request: Request, read: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
     """Run `read` with a cursor in a worker thread."""
     store = context_of(request).store
 
     def run() -> T:
-        with store.read() as db:
-            return read(db)
+        try:
+            with store.read() as db:
+                return read(db)
+        except duckdb.OutOfMemoryException:
+            raise ApiError(503, "The answer needs more memory than the server may use: ask for less.") from None
 
     return await run_in_threadpool(run)
 

@@ -13,20 +13,13 @@ from calango import local
 from calango.server import bodies
 from calango.server.auth import secret_hash
 from calango.server.errors import ApiError, not_found, refused
-from calango.server.http import Json, context_of, key_of, object_of, reading, writing
+from calango.server.http import Json, context_of, object_of, only_home, reading, writing
 from calango.server.times import iso_ms
 from calango.store import projects
 
 PATH = "/api/calango/projects"
 KEYS_PATH = "/api/calango/keys"
 _NAME_LIMIT = 60
-
-
-def _only_home(request: Request) -> None:
-    if key_of(request).public_key != context_of(request).home_key:
-        raise ApiError(
-            403, "Only the key of this home (keys.json in CALANGO_HOME) can manage projects.", "ForbiddenError"
-        )
 
 
 def _project(project: projects.Project, home_key: str) -> dict[str, Any]:
@@ -38,14 +31,14 @@ def _project(project: projects.Project, home_key: str) -> dict[str, Any]:
 
 
 async def list_projects(request: Request) -> Json:
-    _only_home(request)
+    only_home(request, "manage projects")
     found = await reading(request, projects.all_projects)
     return Json({"data": [_project(project, context_of(request).home_key) for project in found]})
 
 
 async def create(request: Request) -> Json:
     """A project with its first key pair."""
-    _only_home(request)
+    only_home(request, "manage projects")
     name = _checked(bodies.text(await object_of(request), "name").strip())
     project_id, pair = str(uuid4()), local.new_pair()
     key = {"project_id": project_id, "public_key": pair["public_key"], "secret_sha256": secret_hash(pair["secret_key"])}
@@ -68,7 +61,7 @@ def _checked(name: str) -> str:
 
 async def create_key(request: Request) -> Json:
     """One more key pair of a project."""
-    _only_home(request)
+    only_home(request, "manage projects")
     project_id, pair = request.path_params["project_id"], local.new_pair()
     key = {"project_id": project_id, "public_key": pair["public_key"], "secret_sha256": secret_hash(pair["secret_key"])}
     if not await writing(request, lambda db: projects.add_key(db, **key)):
@@ -83,7 +76,7 @@ def _shown(pair: dict[str, str]) -> dict[str, str]:
 
 async def revoke_key(request: Request) -> Json:
     """The key opens nothing from this answer on."""
-    _only_home(request)
+    only_home(request, "manage projects")
     context, public_key = context_of(request), request.path_params["public_key"]
     if public_key == context.home_key:
         raise refused(

@@ -1,0 +1,88 @@
+"""Calls to Calango's own API of the local server. The server owns the database file, so what is asked goes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from calango import local
+from calango.errors import BackendError, BackendRefused, BackendUnreachable, NotFound
+
+ROOT = "/api/calango"
+_ANSWER_S = 30.0
+_LONG_S = 3600.0  # a copy of everything may take its time before the first byte
+
+
+def call(
+    server: local.LocalServer,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+    *,
+    params: Mapping[str, str] | None = None,
+    content: Iterable[bytes] | None = None,
+    hint: str = "",
+) -> Any:
+    """The decoded answer. `hint` says what to do when something is not there (NotFound).
+
+    Raises BackendUnreachable or BackendRefused.
+    """
+    timeout = _ANSWER_S if content is None else _LONG_S
+    with _reached(), _client(server, timeout) as client:
+        answer = client.request(method, path, json=body, params=params, content=content)
+        if not answer.is_success:
+            raise _refusal(answer, hint)
+        return answer.json()
+
+
+@contextmanager
+def download(server: local.LocalServer, path: str, params: Mapping[str, str]) -> Generator[httpx.Response]:
+    """An answer that is read in pieces. Raises as `call` does."""
+    with _reached(), _client(server, _LONG_S) as client, client.stream("GET", path, params=params) as answer:
+        if not answer.is_success:
+            answer.read()
+            raise _refusal(answer, "")
+        yield answer
+
+
+def project_named(server: local.LocalServer, wanted: str) -> dict[str, Any]:
+    """A project by its name or id. Raises NotFound."""
+    found = next((item for item in projects(server) if wanted in {item["id"], item["name"]}), None)
+    if found is None:
+        raise NotFound(f"There is no project '{wanted}'.", "`calango project list` shows them.")
+    return found
+
+
+def projects(server: local.LocalServer) -> list[dict[str, Any]]:
+    return call(server, "GET", "/projects")["data"]
+
+
+def quoted(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _client(server: local.LocalServer, timeout_s: float) -> httpx.Client:
+    auth = (server.public_key, server.secret_key)
+    return httpx.Client(base_url=f"{server.base_url}{ROOT}", auth=auth, timeout=timeout_s, trust_env=False)
+
+
+@contextmanager
+def _reached() -> Generator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise BackendUnreachable(
+            f"The local server does not answer ({type(error).__name__}).", f"See {local.LOG} in CALANGO_HOME."
+        ) from error
+
+
+def _refusal(answer: httpx.Response, hint: str) -> BackendError:
+    message = f"The local server answered {answer.status_code}."
+    if "json" in answer.headers.get("content-type", ""):
+        message = str(orjson.loads(answer.content).get("message") or message)
+    return NotFound(message, hint) if answer.status_code == 404 else BackendRefused(message, status=answer.status_code)

@@ -1,0 +1,130 @@
+"""Whole copies: a backup of the database, an export of a project, and an import into one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Literal
+
+import anyio
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from calango.errors import InputError
+from calango.server.errors import not_found, refused
+from calango.server.http import Json, context_of, only_home, project_of, reading, writing
+from calango.store import archive, projects
+
+PATH = "/api/calango"
+COPIES = "copy-"
+_PIECE = 1024 * 1024
+_TAR = "application/x-tar"
+
+
+async def backup(request: Request) -> StreamingResponse:
+    """The whole database as of now, as a DuckDB file; writes go on meanwhile."""
+    only_home(request, "copy the whole database")
+    folder = _folder(request)
+    try:
+        await reading(request, lambda db: archive.backup(db, folder / "backup.duckdb"))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _file(folder / "backup.duckdb", folder, "application/vnd.duckdb")
+
+
+async def export(request: Request) -> StreamingResponse:
+    """A project as a tar of one file per table and a manifest, all as of one moment."""
+    kind, project_id = _format(request), await _project(request)
+    folder = _folder(request)
+    data = folder / "data"
+    data.mkdir()
+
+    def pack() -> Path:
+        tar = folder / "export.tar"
+        with tarfile.open(tar, "w") as whole:
+            for file in sorted(data.iterdir()):
+                whole.add(file, file.name)
+                file.unlink()
+        return tar
+
+    try:
+        await reading(request, lambda db: archive.export(db, project_id, data, kind))
+        packed = await run_in_threadpool(pack)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _file(packed, folder, _TAR)
+
+
+async def load(request: Request) -> Json:
+    """Take in one exported file, the body, as rows of a table; the same rows again replace themselves."""
+    table, kind, project_id = request.path_params["table"], _format(request), await _project(request)
+    if table not in archive.TABLES:
+        raise refused(f"There is no table {table[:60]}; there are {', '.join(archive.TABLES)}.")
+    folder = _folder(request)
+    try:
+        file = folder / f"{table}.{kind}"
+        async with await anyio.open_file(file, "wb") as written:
+            async for piece in request.stream():
+                await written.write(piece)
+        pieces = folder / "part"
+        pieces.mkdir()
+        rows, parts = 0, archive.parts(table, file, kind, pieces)
+        while (part := await run_in_threadpool(next, parts, None)) is not None:
+            rows += await writing(request, _loading(project_id, part))
+    except InputError as error:
+        raise refused(str(error)) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if table == "models":
+        await reading(request, context_of(request).prices.reload)
+    return Json({"table": table, "rows": rows})
+
+
+def _loading(project_id: str, part: archive.Part) -> Callable[..., int]:
+    return lambda db: archive.load(db, project_id, part)
+
+
+def _format(request: Request) -> Literal["parquet", "jsonl"]:
+    given = request.query_params.get("format", "parquet")
+    if given == "parquet" or given == "jsonl":
+        return given
+    raise refused(f"There is no format {given[:40]}; there are parquet and jsonl.")
+
+
+async def _project(request: Request) -> str:
+    """The project of the key, or the one that the home's own key names."""
+    named = request.query_params.get("project")
+    if named is None or named == project_of(request):
+        return project_of(request)
+    only_home(request, "reach into other projects")
+    known = await reading(request, projects.all_projects)
+    if named not in {project.id for project in known}:
+        raise not_found(f"There is no project {named[:80]}.")
+    return named
+
+
+def _folder(request: Request) -> Path:
+    """A folder of its own beside the database, where there is room for a copy."""
+    return Path(tempfile.mkdtemp(prefix=COPIES, dir=context_of(request).store.path.parent))
+
+
+def _file(file: Path, folder: Path, media_type: str) -> StreamingResponse:
+    """Stream `file` and remove `folder`, also when the client goes away."""
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        try:
+            async with await anyio.open_file(file, "rb") as opened:
+                while piece := await opened.read(_PIECE):
+                    yield piece
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    size = os.stat(file).st_size
+    return StreamingResponse(pieces(), media_type=media_type, headers={"Content-Length": str(size)})

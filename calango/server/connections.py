@@ -9,21 +9,21 @@ mod_reqtimeout: the time they may take grows with what has come.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+_FORGET = struct.pack("ii", 1, 0)  # the kernel drops what it still holds, instead of waiting for the reader
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times in seconds; `rate` in bytes per second, over which `slack_s` is granted.
-
-    `connections` stays below the 1,024 files that many systems let a process have open.
-    """
+    """Times in seconds; a body or an answer may take `slack_s` more than it would at `rate` bytes per second."""
 
     connections: int = 512
     head_s: float = 15.0
@@ -142,6 +142,7 @@ class Connection(H11Protocol):
     def _look_at_unsent(self) -> None:
         limits, left = self.doors.limits, self.transport.get_write_buffer_size()
         if self._unsent - left < limits.rate * limits.slack_s:
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
             self.transport.abort()
             return
         self._unsent = left

@@ -19,6 +19,11 @@ from uuid import uuid4
 
 import uvicorn
 
+try:
+    import resource
+except ImportError:  # Windows, which has no such limit
+    resource = None
+
 from calango import __version__, local
 from calango.errors import CalangoError, HomeError, LocalServerError
 from calango.server import word
@@ -35,7 +40,8 @@ log = logging.getLogger("calango.server")
 PROJECT_NAME = "calango"
 LOG_BYTES = 1_000_000
 GRACE_S = 10
-BACKLOG = 128  # connections that are accepted at once; with those that are inside, below the usual limit of open files
+BACKLOG = 1024  # connections that may wait to be accepted, and be accepted at once; a full queue costs clients a second
+FILES = 4096  # that may be open: BACKLOG, Limits.connections, and what else is open stay below it
 PATIENCE_S = 8.0
 
 
@@ -46,6 +52,7 @@ def serve(
     port: int | None = None,
     background: bool = False,
     on_ready: Callable[[str], None] | None = None,
+    limits: Limits = LIMITS,
 ) -> None:
     """Serve until SIGTERM or SIGINT; returns after everything that was accepted is stored.
 
@@ -56,6 +63,7 @@ def serve(
     home = local.prepare_home(settings.home)
     keys = local.keys(home)
     address = host or settings.host
+    _allow_files()
     listener = _listen(address, settings.port if port is None else port, fall_back=background)
     try:
         store = _open(home / local.DATABASE, patience_s=PATIENCE_S if background else 0)
@@ -66,7 +74,7 @@ def serve(
         with contextlib.closing(listener):
             context = _context(store, keys, address)
             base_url = _base_url(address, listener.getsockname()[1])
-            server = Server(context, settings.server_idle_s if background else 0)
+            server = Server(context, settings.server_idle_s if background else 0, limits)
 
             def ready() -> None:
                 word.announce(home, base_url=base_url, instance_id=context.instance_id, version=__version__)
@@ -91,6 +99,17 @@ def _open(path: Path, *, patience_s: float) -> Store:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.05)
+
+
+def _allow_files() -> None:
+    """Many systems start with 256 or 1,024, which a crowd of connections uses up."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _context(store: Store, keys: local.Keys, address: str) -> Context:

@@ -121,6 +121,15 @@ MIGRATIONS: tuple[Migration, ...] = (
         UPDATE observations SET key = md5_number_lower(trace_id || '/' || id);
         """,
     ),
+    Migration(
+        4,
+        "what dataset items were before: a state began at updated_ns and ended at ended_ns",
+        """
+        CREATE TABLE dataset_items_before AS SELECT *, 0::BIGINT AS ended_ns FROM dataset_items WITH NO DATA;
+        CREATE VIEW dataset_items_ever AS
+            SELECT *, NULL::BIGINT AS ended_ns FROM dataset_items UNION ALL SELECT * FROM dataset_items_before;
+        """,
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 

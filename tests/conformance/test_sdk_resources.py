@@ -1,6 +1,7 @@
 """Prompts, datasets, experiments, models and media: the real SDK against the real server."""
 
 from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -125,6 +126,38 @@ def test_an_archived_item_keeps_its_input(langfuse: Langfuse, api: httpx.Client)
 
     found = api.get(f"/api/public/dataset-items/{item.id}").json()
     assert (found["status"], found["input"]) == ("ARCHIVED", "kept")
+
+
+def test_a_dataset_can_be_read_as_it_was(langfuse: Langfuse):
+    langfuse.create_dataset(name="d")
+    kept = langfuse.create_dataset_item(dataset_name="d", id="kept", input="old")
+    gone = langfuse.create_dataset_item(dataset_name="d", id="gone", input="old")
+    then = max(kept.updated_at, gone.updated_at)
+    eventually(lambda: datetime.now(UTC) > then + timedelta(milliseconds=2))
+    langfuse.create_dataset_item(dataset_name="d", id="kept", input="new")
+    langfuse.api.dataset_items.delete("gone")
+    langfuse.create_dataset_item(dataset_name="d", id="late", input="new")
+
+    def inputs(version: datetime | None) -> dict[str, Any]:
+        return {item.id: item.input for item in langfuse.get_dataset("d", version=version).items}
+
+    assert inputs(then) == {"kept": "old", "gone": "old"}
+    assert inputs(None) == {"kept": "new", "late": "new"}
+    assert inputs(kept.updated_at - timedelta(seconds=1)) == {}
+
+
+def test_a_version_needs_its_dataset(api: httpx.Client):
+    assert api.get("/api/public/dataset-items", params={"version": "2026-11-20T08:00:00Z"}).status_code == 400
+
+
+def test_an_item_stays_in_its_dataset(langfuse: Langfuse):
+    for name in ("a", "b"):
+        langfuse.create_dataset(name=name)
+    langfuse.create_dataset_item(dataset_name="a", id="mine", input="old")
+
+    with pytest.raises(ApiError) as caught:
+        langfuse.create_dataset_item(dataset_name="b", id="mine", input="new")
+    assert caught.value.status_code == 404
 
 
 def test_a_model_of_the_project_prices_what_follows(langfuse: Langfuse, api: httpx.Client):

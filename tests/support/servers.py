@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from calango import local
+from calango import __version__, local
 from calango.local import LocalServer
 from calango.settings import Settings
 
@@ -30,6 +33,31 @@ def running_server(home: Path, **values: Any) -> Generator[LocalServer]:
         yield server
     finally:
         local.stop(home)
+
+
+_SERVE = """
+import json, sys
+from pathlib import Path
+from calango.server.connections import Limits
+from calango.server.main import serve
+from calango.settings import Settings
+home, host, limits = sys.argv[1:]
+serve(Settings(home=Path(home)), host=host, port=0, limits=Limits(**json.loads(limits)),
+      on_ready=lambda url: print(url, flush=True))
+"""
+
+
+@contextmanager
+def serving(home: Path, *, host: str = "127.0.0.1", **limits: float) -> Generator[LocalServer]:
+    """A server in the foreground of a process of its own, with other bounds for connections than the usual ones."""
+    arguments = [sys.executable, "-c", _SERVE, str(home), host, json.dumps(limits)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            url, keys = process.stdout.readline().strip(), local.keys(home)
+            yield LocalServer(url, keys.public_key, keys.secret_key, keys.project_id, process.pid, __version__)
+        finally:
+            process.terminate()
 
 
 def client_of(server: LocalServer, **options: Any) -> httpx.Client:

@@ -16,7 +16,7 @@ from calango.server.http import Json, object_of, project_of, reading, writing
 from calango.server.routes.media import signed_url
 from calango.server.shapes import as_dict, as_list
 from calango.server.times import iso_ms
-from calango.store import query, tables
+from calango.store import items, query, tables
 from calango.store.tables import Row
 
 STATUSES = ("ACTIVE", "ARCHIVED")
@@ -51,6 +51,7 @@ def item_v1(row: Row, dataset_name: str, media: list[dict[str, Any]] | None = No
         "sourceObservationId": row["source_observation_id"],
         "createdAt": iso_ms(row["created_ns"]),
         "updatedAt": iso_ms(row["updated_ns"]),
+        "version": iso_ms(row["updated_ns"]),
         "mediaReferences": media or [],
     }
 
@@ -153,16 +154,17 @@ async def put_item(request: Request) -> Json:
 
     def write(db: duckdb.DuckDBPyConnection) -> Row:
         dataset = find_dataset(db, project_id, name)
-        where = query.of_project(project_id).equal("id", item_id).equal("dataset_id", dataset["id"])
-        old = tables.first(db, "dataset_items", where)
+        where = query.of_project(project_id).equal("id", item_id)
+        old = tables.first(db, items.PRESENT, where)
         if old is None:
             keys = {"project_id": project_id, "id": item_id, "dataset_id": dataset["id"]}
-            return tables.insert(db, "dataset_items", keys | values)
+            return tables.insert(db, items.PRESENT, keys | values)
+        if old["dataset_id"] != dataset["id"]:
+            raise not_found(f"The dataset item with id {item_id} already exists in a dataset other than {name}")
         given = {key: value for key, value in values.items() if value is not None}
         if body.get("status") is None:
             del given["status"]
-        tables.update(db, "dataset_items", where, given)
-        return old | given
+        return items.change(db, where, given)
 
     return Json(item_v1(await writing(request, write), name))
 
@@ -171,18 +173,22 @@ async def list_items(request: Request) -> Json:
     given, project_id = request.query_params, project_of(request)
     page, limit = params.page_of(given)
     name = params.text(given, "datasetName")
-    if params.text(given, "version") is not None:
-        raise refused("The local server keeps only the newest version of dataset items.")
+    version = params.moment(given, "version")
+    if version is not None and name is None:
+        raise refused("A version needs datasetName beside it.")
     where = query.of_project(project_id)
     where.equal("source_trace_id", params.text(given, "sourceTraceId"))
     where.equal("source_observation_id", params.text(given, "sourceObservationId"))
+    table = items.PRESENT if version is None else items.EVER
+    if version is not None:
+        items.at(where, version)
 
     def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         if name is not None:
             where.equal("dataset_id", find_dataset(db, project_id, name)["id"])
-        rows = tables.select(db, "dataset_items", where, limit=limit, offset=(page - 1) * limit)
+        rows = tables.select(db, table, where, limit=limit, offset=(page - 1) * limit)
         names = {row["id"]: row["name"] for row in tables.select(db, "datasets", query.of_project(project_id))}
-        meta = params.page_meta(page, limit, query.count(db, "dataset_items", where))
+        meta = params.page_meta(page, limit, query.count(db, table, where))
         return {"data": [with_media(request, db, row, names[row["dataset_id"]]) for row in rows], "meta": meta}
 
     return Json(await reading(request, read))
@@ -192,7 +198,7 @@ async def get_item(request: Request) -> Json:
     project_id, item_id = project_of(request), request.path_params["item_id"]
 
     def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-        row = tables.first(db, "dataset_items", query.of_project(project_id).equal("id", item_id))
+        row = tables.first(db, items.PRESENT, query.of_project(project_id).equal("id", item_id))
         if row is None:
             raise not_found("Dataset item not found")
         dataset = tables.first(db, "datasets", query.of_project(project_id).equal("id", row["dataset_id"]))
@@ -205,7 +211,7 @@ async def delete_item(request: Request) -> Json:
     project_id, item_id = project_of(request), request.path_params["item_id"]
 
     def write(db: duckdb.DuckDBPyConnection) -> None:
-        if not tables.delete(db, "dataset_items", query.of_project(project_id).equal("id", item_id)):
+        if not items.delete(db, query.of_project(project_id).equal("id", item_id)):
             raise not_found("Dataset item not found")
 
     await writing(request, write)

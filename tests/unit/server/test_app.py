@@ -1,8 +1,5 @@
 """The application over real HTTP."""
 
-from collections.abc import Generator
-from pathlib import Path
-
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -11,28 +8,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from calango.local import LocalServer
-from tests.support.servers import client_of, running_server
 
 PUBLIC = "/api/public"
 TRACE = "ab" * 16
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[LocalServer]:
-    with running_server(Path(tmp_path_factory.mktemp("server")) / "home") as running:
-        yield running
-
-
-@pytest.fixture
-def api(shared: LocalServer) -> Generator[httpx.Client]:
-    with client_of(shared) as client:
-        yield client
-
-
-@pytest.fixture
-def anyone(shared: LocalServer) -> Generator[httpx.Client]:
-    with httpx.Client(base_url=shared.base_url, timeout=30) as client:
-        yield client
 
 
 def spans(trace_id: str = TRACE, **values: object) -> dict[str, object]:

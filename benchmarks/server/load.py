@@ -52,7 +52,7 @@ def send(url: str, headers: Mapping[str, str], bodies: Iterable[bytes], connecti
                 connection.post(waiting.get_nowait())
         except queue.Empty:
             pass
-        except Exception as error:
+        except (OSError, http.client.HTTPException, Refused) as error:
             failures.append(error)
         finally:
             connection.close()

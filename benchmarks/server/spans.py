@@ -29,9 +29,37 @@ NAMES = ("calango-turn", "support", "research", "triage")
 START_NS = 1_790_000_000_000_000_000
 DAY_NS = 86_400_000_000_000
 WORDS = (
-    "quanto custa entrega pedido prazo cliente fatura boleto senha acesso produto troca garantia envio cartão limite"
-    " order refund invoice account delivery warranty password product card status agent question answer tool"
-).split()
+    "quanto",
+    "custa",
+    "entrega",
+    "pedido",
+    "prazo",
+    "cliente",
+    "fatura",
+    "boleto",
+    "senha",
+    "acesso",
+    "produto",
+    "troca",
+    "garantia",
+    "envio",
+    "cartão",
+    "limite",
+    "order",
+    "refund",
+    "invoice",
+    "account",
+    "delivery",
+    "warranty",
+    "password",
+    "product",
+    "card",
+    "status",
+    "agent",
+    "question",
+    "answer",
+    "tool",
+)
 
 
 class Turns:

@@ -32,6 +32,7 @@ from calango.server.auth import Keyring, secret_hash
 from calango.server.connections import LIMITS, Limits, bounded
 from calango.server.costs import PriceBook
 from calango.server.http import Context
+from calango.server.upkeep import Keeping, Upkeep, clear_copies
 from calango.settings import Settings
 from calango.store import Store, StoreLocked
 from calango.store.projects import put_project
@@ -74,7 +75,9 @@ def serve(
         with contextlib.closing(listener):
             context = _context(store, keys, address)
             base_url = _base_url(address, listener.getsockname()[1])
-            server = Server(context, settings.server_idle_s if background else 0, limits)
+            keeping = Keeping(settings.retention_days, settings.retention_mb)
+            clear_copies(home)
+            server = Server(context, settings.server_idle_s if background else 0, limits, keeping)
 
             def ready() -> None:
                 word.announce(home, base_url=base_url, instance_id=context.instance_id, version=__version__)
@@ -182,7 +185,9 @@ def _base_url(address: str, port: int) -> str:
 class Server(uvicorn.Server):
     """uvicorn, with an idle end, and signals that end it without killing the process before it has closed its store."""
 
-    def __init__(self, context: Context, idle_s: float, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self, context: Context, idle_s: float, limits: Limits = LIMITS, keeping: Keeping | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 create_app(context),
@@ -200,12 +205,14 @@ class Server(uvicorn.Server):
         )
         self.context = context
         self.idle_s = idle_s
+        self.upkeep = Upkeep(context, keeping or Keeping())
         self.on_ready: Callable[[], None] = lambda: None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self.on_ready()
+            self._upkeep = asyncio.create_task(self.upkeep.run())
             if self.idle_s > 0:
                 self._watcher = asyncio.create_task(self._end_when_idle())
 

@@ -79,11 +79,11 @@ class Upkeep:
 
     def _rest(self) -> None:
         """Once after each busy time."""
-        context = self._context
-        if context.active == 0 and context.last_request > self._rested_at:
-            if time.monotonic() - context.last_request >= self._quiet_s:
-                self._rested_at = time.monotonic()
-                context.store.rest()
+        context, now = self._context, time.monotonic()
+        was_busy = context.last_request > self._rested_at
+        if was_busy and context.active == 0 and now - context.last_request >= self._quiet_s:
+            self._rested_at = now
+            context.store.rest()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -18,6 +18,7 @@ from calango.errors import InputError, StoreError
 from calango.store import migrations
 
 Format = Literal["parquet", "jsonl"]
+FORMATS: Mapping[str, Format] = {"parquet": "parquet", "jsonl": "jsonl"}
 MANIFEST = "manifest.json"
 KIND = "calango-export"
 PART_ROWS = 20_000
@@ -145,7 +146,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     found = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
     if found.get("kind") != KIND:
         raise InputError(f"{folder} holds no export.", hint)
-    if found.get("format") not in _COPY or not isinstance(found.get("schema"), int):
+    if found.get("format") not in FORMATS or not isinstance(found.get("schema"), int):
         raise InputError(f"The manifest in {folder} is damaged.", hint)
     if found["schema"] > migrations.LATEST:
         raise InputError(

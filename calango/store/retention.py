@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - names of tables and columns come from this package; values are always parameters
 """Lets go of old traces, of all projects: by age, or until the data fits into a size."""
 
 from __future__ import annotations
@@ -41,9 +40,19 @@ def forget_before(db: duckdb.DuckDBPyConnection, moment_ns: int) -> int:
 
 
 def used_bytes(db: duckdb.DuckDBPyConnection) -> int:
-    """What the data takes in the file; the file itself may be larger, its free blocks are used again."""
-    found = db.execute("SELECT used_blocks * block_size FROM pragma_database_size()").fetchone()
-    return int(found[0]) if found else 0
+    """What the data takes in the file, about.
+
+    DuckDB frees the space of deleted rows when all 122,880 of their group are gone; until then their share is
+    taken off here. The file itself may be larger: free blocks are used again.
+    """
+    blocks = db.execute("SELECT used_blocks * block_size FROM pragma_database_size()").fetchone()
+    rows = db.execute("SELECT count(*) FROM observations").fetchone()
+    held = db.execute(
+        "SELECT coalesce(sum(count), 0) FROM pragma_storage_info('observations')"
+        " WHERE column_name = 'start_ns' AND segment_type = 'BIGINT'"
+    ).fetchone()
+    (used,), (live,), (all_,) = blocks or (0,), rows or (0,), held or (0,)
+    return int(used * live / all_) if all_ else 0
 
 
 def moment_to_fit(db: duckdb.DuckDBPyConnection, limit_bytes: int) -> int | None:

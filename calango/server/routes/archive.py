@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tarfile
 import tempfile
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import Literal
 
 import anyio
+import duckdb
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
@@ -87,15 +86,15 @@ async def load(request: Request) -> Json:
     return Json({"table": table, "rows": rows})
 
 
-def _loading(project_id: str, part: archive.Part) -> Callable[..., int]:
+def _loading(project_id: str, part: archive.Part) -> Callable[[duckdb.DuckDBPyConnection], int]:
     return lambda db: archive.load(db, project_id, part)
 
 
-def _format(request: Request) -> Literal["parquet", "jsonl"]:
+def _format(request: Request) -> archive.Format:
     given = request.query_params.get("format", "parquet")
-    if given == "parquet" or given == "jsonl":
-        return given
-    raise refused(f"There is no format {given[:40]}; there are parquet and jsonl.")
+    if given not in archive.FORMATS:
+        raise refused(f"There is no format {given[:40]}; there are {' and '.join(archive.FORMATS)}.")
+    return archive.FORMATS[given]
 
 
 async def _project(request: Request) -> str:
@@ -126,5 +125,5 @@ def _file(file: Path, folder: Path, media_type: str) -> StreamingResponse:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    size = os.stat(file).st_size
-    return StreamingResponse(pieces(), media_type=media_type, headers={"Content-Length": str(size)})
+    size = str(file.stat().st_size)
+    return StreamingResponse(pieces(), media_type=media_type, headers={"Content-Length": size})

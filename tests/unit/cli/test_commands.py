@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 from langfuse.api import LangfuseAPI
 
 from calango import local
-from calango.cli.app import run
 from calango.local import LocalServer
 from calango.reader import LangfuseReader
 from calango.records import TurnResult
@@ -28,34 +21,7 @@ from tests.support.collector import Collector
 from tests.support.ollama import OllamaServer, Reply
 from tests.support.servers import eventually
 
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Calango = Callable[..., Ended]
 FIELDS = "core,basic,time,io,metadata,model,usage,metrics,trace_context"
-
-
-@pytest.fixture
-def calango(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Generator[Calango]:
-    """Runs a command line in this process; `given` is what is typed. The local server is ended afterwards."""
-
-    def call(*arguments: str, given: str = "") -> Ended:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(given))
-        code = run(arguments)
-        captured = capsys.readouterr()
-        return Ended(code, captured.out, captured.err)
-
-    yield call
-    local.stop(home)
 
 
 def sdk_of(server: LocalServer) -> LangfuseAPI:

@@ -1,29 +1,14 @@
 """`calango project`, against a real local server."""
 
 import json
-from collections.abc import Callable, Generator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from calango import local
-from calango.cli.app import run
+from tests.support.commands import Calango
 
-Calango = Callable[..., tuple[int, str, str]]
 WHOSE = "/api/public/projects"
-
-
-@pytest.fixture
-def calango(home: Path, capsys: pytest.CaptureFixture[str]) -> Generator[Calango]:
-    """Runs a command line: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run(arguments)
-        return code, *capsys.readouterr()
-
-    yield call
-    local.stop(home)
 
 
 def test_a_created_projects_settings_open_it(calango: Calango):

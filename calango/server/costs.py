@@ -56,7 +56,7 @@ class Tier:
         """A kind without a price of its own costs what its side costs; cached input only when that is known."""
         if kind in self.prices:
             return self.prices[kind]
-        side = "input" if kind.startswith("input") else "output" if kind.startswith("output") else None
+        side = next((name for name in ("input", "output") if name in kind), None)
         if side == "input" and "cach" in kind:
             written = "creation" in kind or "write" in kind
             return self.prices.get("input_cache_write" if written else "input_cache_read", self.prices.get("input"))

@@ -26,6 +26,9 @@ ANSWERS_NOTHING_OF_A_PROJECT = {
     ("POST", "/api/calango/projects"),
     ("POST", "/api/calango/projects/{project_id}/keys"),
     ("DELETE", "/api/calango/keys/{public_key}"),
+    # see tests/unit/cli/test_data.py
+    ("GET", "/api/calango/backup"),
+    ("POST", "/api/calango/import/{table}"),
 }
 CURSORS = (
     "v2/observations?limit=1&fields=core,basic",

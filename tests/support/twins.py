@@ -181,6 +181,7 @@ def reads(owner: Twin, marks: tuple[str, str]) -> Iterator[str]:
     ids, project = owner.ids, f"/project/{owner.project_id}"
     yield from ("/", f"{project}/traces/{TRACES[0]}", f"{project}/sessions/s", "/api/calango/status")
     yield from ("/api/calango/projects", f"/api/calango/media/{owner.project_id}/{media_id()}")
+    yield "/api/calango/export?format=jsonl"
     for path in (
         *(f"traces/{id_}" for id_ in [*TRACES, "legacy"]),
         *(f"observations/{id_}" for id_ in [*SPANS, "legacy-step"]),

@@ -48,7 +48,7 @@ async def export(request: Request) -> StreamingResponse:
         tar = folder / "export.tar"
         with tarfile.open(tar, "w") as whole:
             for file in sorted(data.iterdir()):
-                whole.add(file, file.name)
+                whole.add(file, file.name, filter=_anonymous)
                 file.unlink()
         return tar
 
@@ -88,6 +88,13 @@ async def load(request: Request) -> Json:
 
 def _loading(project_id: str, part: archive.Part) -> Callable[[duckdb.DuckDBPyConnection], int]:
     return lambda db: archive.load(db, project_id, part)
+
+
+def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The same data makes the same bytes, whoever packs them and when."""
+    entry.mtime = entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    return entry
 
 
 def _format(request: Request) -> archive.Format:

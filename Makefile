@@ -40,7 +40,7 @@ test: install ## Run every test
 
 test-sdk4: $(SDK4)/.installed ## Run what stands on the Langfuse SDK on its oldest version, too
 	@$(SDK4)/bin/python -m pytest -n $(JOBS) tests/unit/tracing tests/unit/test_engine.py tests/unit/test_chat.py \
-		tests/conformance/test_sdk.py tests/conformance/test_langsmith.py
+		tests/conformance/test_sdk*.py tests/conformance/test_langsmith.py
 
 # The same locked packages but for the SDK itself, whose handler needs `langchain` (extra `openai` has it).
 $(SDK4)/.installed: $(STAMP)

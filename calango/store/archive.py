@@ -31,6 +31,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "prompts": ("name", "version"),
     "datasets": ("id",),
     "dataset_items": ("id",),
+    "dataset_items_before": ("id", "updated_ns"),
     "dataset_runs": ("id",),
     "dataset_run_items": ("id",),
     "score_configs": ("id",),

@@ -81,7 +81,8 @@ def _ordered(asked: MetricsQuery, rows: list[list[Any]], named: list[str]) -> li
         return rows
     if asked.granularity:
         rows = rows + _missing(asked, {row[len(asked.dimensions)] for row in rows}, len(named) - width)
-    rows.sort(key=lambda row: cell([_comparable(key) for key in row[:width]]))
+    # Within a cell DuckDB's threads would decide: the same question gets the same answer.
+    rows.sort(key=lambda row: (cell([_comparable(key) for key in row[:width]]), repr(row[:width])))
     order = asked.order or ((("time_dimension", "asc"),) if asked.granularity else ((named[width], "desc"),))
     for name, direction in reversed(order):
         if name in named and not name.startswith("histogram_"):

@@ -79,6 +79,8 @@ def made(sdk: Langfuse, shared: LocalServer, http: httpx.Client) -> SimpleNamesp
     )  # fmt: skip
 
 
+pytestmark = pytest.mark.xdist_group("sdk-types")  # one of everything is made once
+
 READS: dict[str, Callable[[LangfuseAPI, SimpleNamespace], Any]] = {
     "health": lambda api, _: api.health.health().version,
     "projects": lambda api, _: api.projects.get().data,

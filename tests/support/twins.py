@@ -132,6 +132,7 @@ class Twin:
         item = {"datasetName": "d", "id": "item", "input": [self.mark, reference], "sourceTraceId": TRACES[0]}
         self.made("POST", "/dataset-items", item)
         self.made("POST", "/dataset-items", {"datasetName": "d", "id": "item-2", "expectedOutput": self.mark})
+        self.made("POST", "/datasets", {"name": "d"})
         run = {"runName": "r", "runDescription": self.mark, "metadata": {"m": self.mark}, "datasetItemId": "item"}
         run_item = self.made("POST", "/dataset-run-items", run | {"observationId": SPANS[0]})
         self.ids["run"] = run_item["datasetRunId"]
@@ -187,6 +188,7 @@ def reads(owner: Twin, marks: tuple[str, str]) -> Iterator[str]:
         *(f"observations/{id_}" for id_ in [*SPANS, "legacy-step"]),
         *("scores/score-1", "scores/score-5", *(f"v2/scores/score-{number}" for number in range(1, 7))),
         *("sessions/s", "sessions/s2", "v2/datasets/d", "dataset-items/item", "dataset-items/item-2"),
+        *("datasets", "datasets/d", "dataset-items?datasetName=d&version=2100-01-01T00:00:00Z"),
         *("v2/prompts/p", "v2/prompts/p?version=1", "datasets/d/runs", "datasets/d/runs/r", "models/model-1"),
         "v2/prompts/p?label=stage",
         *(f"score-configs/{ids['config']}", f"comments/{ids['comment']}", f"models/{ids['model']}"),

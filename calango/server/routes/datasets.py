@@ -101,7 +101,11 @@ def find_dataset(db: duckdb.DuckDBPyConnection, project_id: str, name: str) -> R
 
 
 async def create(request: Request) -> Json:
-    """Creates the dataset, or changes the one with this name."""
+    return Json(dataset_v2(await put_dataset(request)))
+
+
+async def put_dataset(request: Request) -> Row:
+    """Creates the dataset of the request's body, or changes the one with this name."""
     body, project_id = await object_of(request), project_of(request)
     name = bodies.text(body, "name")
     values: Row = {
@@ -119,7 +123,7 @@ async def create(request: Request) -> Json:
         tables.update(db, "datasets", where, given)
         return find_dataset(db, project_id, name)
 
-    return Json(dataset_v2(await writing(request, write)))
+    return await writing(request, write)
 
 
 async def list_datasets(request: Request) -> Json:

@@ -1,4 +1,4 @@
-"""`POST /api/public/otel/v1/traces`: OTLP over HTTP, answered after the commit."""
+"""`POST /api/public/otel/v1/traces`: OTLP over HTTP, answered after the commit. Metrics are taken and not kept."""
 
 from __future__ import annotations
 
@@ -33,3 +33,10 @@ async def export_traces(request: Request) -> Response:
     if decoded.rows:
         await asyncio.wrap_future(context_of(request).store.insert(decoded.rows))
     return Response(otlp.encode_answer(decoded.rejected, decoded.message, kind), media_type=kind)
+
+
+async def drop_metrics(request: Request) -> Response:
+    """As Langfuse does: whoever exports metrics beside traces to one address is not told of an error."""
+    kind = otlp.media_type(request.headers.get("content-type", ""))
+    await body_of(request)
+    return Response(b"" if kind == otlp.PROTOBUF else b"{}", media_type=kind)

@@ -9,6 +9,7 @@ import logging.handlers
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -44,6 +45,7 @@ GRACE_S = 10
 BACKLOG = 1024  # connections that may wait to be accepted, and be accepted at once; a full queue costs clients a second
 FILES = 4096  # that may be open: BACKLOG, Limits.connections, and what else is open stay below it
 PATIENCE_S = 8.0
+SWITCH_S = 0.001  # the writer comes back from DuckDB many times a commit; Python's 5 ms each would be most of its time
 
 
 def serve(
@@ -61,6 +63,7 @@ def serve(
     the wanted one is occupied, and the server ends itself after `settings.server_idle_s` without a request.
     Raises LocalServerError, StoreError or HomeError when it can't start.
     """
+    sys.setswitchinterval(SWITCH_S)
     home = local.prepare_home(settings.home)
     keys = local.keys(home)
     address = host or settings.host

@@ -170,7 +170,7 @@ def report(calango: Measured, peers: list[Measured], decoding: float, found: dic
         "The local server",
         f"{results.measured('make bench-server')}\n\n"
         f"Traces of {SPANS} spans as Langfuse's SDK sends them for a LangGraph turn (2 kB a span), {A_BODY} spans a"
-        " request, gzip, four connections; client and server share the machine. A span counts when it is in the"
+        " request, gzip, eight connections; client and server share the machine. A span counts when it is in the"
         " database file.\n\n"
         f"{results.table([head, ['---', *['---:'] * 4], *body])}\n\n"
         "With 1,000,000 observations in the file, over HTTP, medians:\n\n"

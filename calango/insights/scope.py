@@ -1,4 +1,3 @@
-
 """Which turns a question is about, as SQL. A turn is a trace; it belongs to the period in which it started."""
 
 from __future__ import annotations

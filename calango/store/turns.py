@@ -54,14 +54,15 @@ SCHEMA = """
         cost_output_usd DECIMAL(24, 12), cost_cache_usd DECIMAL(24, 12), unpriced_calls BIGINT NOT NULL,
         unpriced_tokens BIGINT NOT NULL, tokens_input BIGINT NOT NULL, tokens_output BIGINT NOT NULL,
         tokens_cache BIGINT NOT NULL, tokens_total BIGINT NOT NULL, streamed_tokens BIGINT NOT NULL,
-        streamed_ns BIGINT NOT NULL, models VARCHAR[] NOT NULL, prompts VARCHAR[] NOT NULL, tools VARCHAR[] NOT NULL
+        streamed_ns BIGINT NOT NULL, models VARCHAR[] NOT NULL, prompts VARCHAR[] NOT NULL, tools VARCHAR[] NOT NULL,
+        intent VARCHAR, output_chars BIGINT
     );
     INSERT INTO touched
         SELECT project_id, trace_id FROM observations UNION SELECT project_id, id FROM traces;
 """
 _COLUMNS = (
     "project_id, trace_id, start_ns, end_ns, user_id, session_id, tags, release, name, environment, outcome,"
-    f" latency_ms, first_token_ms, {', '.join(SPENT)}, models, prompts, tools"
+    f" latency_ms, first_token_ms, {', '.join(SPENT)}, models, prompts, tools, intent, output_chars"
 )
 _SPENT = ", ".join(f"{aggregate} AS {name}" for name, aggregate in SPENT.items())
 _REFRESH = f"""
@@ -79,7 +80,10 @@ _REFRESH = f"""
             coalesce(list(DISTINCT model) FILTER (model IS NOT NULL), []) AS models,
             coalesce(list(DISTINCT concat(prompt_name, ' v', prompt_version)) FILTER (prompt_name IS NOT NULL), [])
                 AS prompts,
-            coalesce(list(DISTINCT name) FILTER (type = 'TOOL'), []) AS tools
+            coalesce(list(DISTINCT name) FILTER (type = 'TOOL'), []) AS tools,
+            arg_min(json_extract_string(try_cast(output AS JSON), '$.intent'), start_ns)
+                FILTER (name = 'classify_intent') AS intent,
+            arg_max(length(output), start_ns) FILTER (({_ROOT}) AND output IS NOT NULL) AS output_chars
         FROM observations AS o SEMI JOIN fresh ON o.project_id = fresh.project_id AND o.trace_id = fresh.trace_id
         GROUP BY o.project_id, o.trace_id
     )
@@ -91,7 +95,7 @@ _REFRESH = f"""
             WHEN f.status_message IN ('cancelled', 'interrupted') THEN f.status_message
             ELSE 'ok' END,
         coalesce(f.took_ns, f.end_ns - f.start_ns) / 1e6, (f.first_token_ns - f.start_ns) / 1e6,
-        {", ".join(f"f.{name}" for name in SPENT)}, f.models, f.prompts, f.tools
+        {", ".join(f"f.{name}" for name in SPENT)}, f.models, f.prompts, f.tools, f.intent, f.output_chars
     FROM facts AS f LEFT JOIN traces AS t ON t.project_id = f.project_id AND t.id = f.trace_id
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from calango.insights.statistics import Interval
 
@@ -151,6 +150,14 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnPage:
+    """Some turns, and how many there are in all."""
+
+    turns: list[Turn]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """`outcome`: resolved, escalated, abandoned (ended in a turn that failed, was stopped or waits), or open."""
 
@@ -189,4 +196,3 @@ class Facts:
     """What exists to filter by: value and number of turns, most used first."""
 
     values: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from calango.errors import InputError
-from calango.insights.answers import Facts, Turn
+from calango.insights.answers import Facts, Turn, TurnPage
 from calango.insights.scope import FILTERS, STARS, THUMBS, Scope
 from calango.insights.times import iso
 
@@ -68,8 +68,8 @@ def turns(
     scored: str | None = None,
     min_cost_usd: float | None = None,
     min_latency_ms: float | None = None,
-) -> tuple[list[Turn], int]:
-    """One page, and how many there are in all. `text` is searched in questions and answers, upper or lower case.
+) -> TurnPage:
+    """One page. `text` is searched in questions and answers, upper or lower case.
 
     `scored`: up, down, rated, unrated. Raises InputError.
     """
@@ -86,7 +86,7 @@ def turns(
         conditions += " AND latency_ms >= $min_latency"
         values["min_latency"] = min_latency_ms
     rows = scope.rows(db, _LIST.format(conditions=conditions, order=ORDERS[order]), **values)
-    return [_turn(row) for row in rows], rows[0]["total"] if rows else 0
+    return TurnPage([_turn(row) for row in rows], rows[0]["total"] if rows else 0)
 
 
 def _turn(row: dict[str, Any]) -> Turn:

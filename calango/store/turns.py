@@ -109,8 +109,7 @@ def refresh(db: duckdb.DuckDBPyConnection) -> None:
     """Add up the traces that were touched, and forget those that are gone."""
     if is_fresh(db):
         return
-    db.execute(
-        "DELETE FROM turns USING touched AS x WHERE turns.project_id = x.project_id AND turns.trace_id = x.trace_id"
-    )
+    same = "turns.project_id = touched.project_id AND turns.trace_id = touched.trace_id"
+    db.execute(f"DELETE FROM turns USING touched WHERE {same}")
     db.execute(_REFRESH)
     db.execute("DELETE FROM touched")

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from calango.errors import InputError
 from calango.insights import conversations, costs, errors, quality, turns
+from calango.insights.answers import TurnPage
 from calango.insights.period import period
 from calango.insights.scope import FILTERS, Scope, checked
 from calango.server import params
@@ -36,9 +37,9 @@ class Asked:
         return params.integer(self.given, name, default, minimum=0, maximum=maximum)
 
 
-def _turns(asked: Asked) -> dict[str, Any]:
+def _turns(asked: Asked) -> TurnPage:
     given = asked.given
-    found, total = turns.turns(
+    return turns.turns(
         asked.db,
         asked.scope,
         order=given.get("order") or "latest",
@@ -49,7 +50,6 @@ def _turns(asked: Asked) -> dict[str, Any]:
         min_cost_usd=params.number(given, "min_cost_usd"),
         min_latency_ms=params.number(given, "min_latency_ms"),
     )
-    return {"turns": found, "total": total}
 
 
 QUESTIONS: dict[str, Callable[[Asked], Any]] = {

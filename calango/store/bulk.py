@@ -55,6 +55,7 @@ _ANY_STORED = f"""
     SELECT 1 FROM observations SEMI JOIN (SELECT {_KEY} AS key FROM batch) AS b ON observations.key = b.key LIMIT 1
 """
 _TABLES: dict[type[Row], str] = {ObservationRow: "observations", TraceRow: "traces", ScoreRow: "scores"}
+_TOUCHED: dict[type[Row], str] = {ObservationRow: "trace_id", TraceRow: "id"}
 _OPTIONAL: dict[type[Row], frozenset[str]] = {
     kind: frozenset(field.name for field in fields(kind) if field.default is None) for kind in _TABLES
 }
@@ -106,6 +107,8 @@ def _insert(db: duckdb.DuckDBPyConnection, kind: type[Row], rows: Collection[Row
     if kind is not ObservationRow or _execute(db, _ANY_STORED, batch):
         _execute(db, _REPLACES[kind], batch)
     _execute(db, _insert_sql(_TABLES[kind], batch, _COMPUTED.get(kind, {})), batch)
+    if kind in _TOUCHED:
+        _execute(db, f"INSERT INTO touched SELECT DISTINCT project_id, {_TOUCHED[kind]} FROM batch", batch)
 
 
 def _execute(db: duckdb.DuckDBPyConnection, sql: str, batch: dict[str, np.ndarray[Any, Any]]) -> list[Any]:  # noqa: ARG001

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 
 from calango.pricing import Prices, Work
 from calango.records import Usage
+from calango.tracing import TracingService
 from calango.tracing.generation import Answer, ModelCall, answer, cost_of, model_call
+from tests.support.tracing import decoded, sent_spans, unsent_tracing
 
 CALL = ModelCall("m", None, {}, input_chars=400)
 
@@ -109,3 +113,21 @@ def test_the_model_that_answered_is_priced_and_an_unknown_or_local_one_has_no_co
 
     assert (cost is not None) == is_priced
     assert cost is None or cost.total == cost.input + cost.output > Decimal(0)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_generation_logged_by_hand_has_the_price_of_its_time(home: Path, counted: bool):
+    old = '[[models]]\nmatch = "m"\ninput = 1\noutput = 2\nuntil = 2026-01-01\n'
+    home.mkdir()
+    (home / "prices.toml").write_text(old + old.replace("until", "from").replace("input = 1", "input = 10"))
+    tracing = unsent_tracing(home)
+    service, usage = TracingService(tracing=tracing), Usage(100_000, 50_000, estimated=not counted)
+    for year in (2025, 2026):
+        ended_ns = int(datetime(year, 6, 1, tzinfo=UTC).timestamp()) * 10**9
+        service.log_generation(service.create_trace(), "m", "oi", "olá", usage, end_ns=ended_ns)
+    spans = [span for span in sent_spans(tracing) if span.type == "generation"]
+    tracing.close(0)
+
+    told = [decoded(span.attributes["langfuse.observation.cost_details"]) for span in spans]
+    assert told == [{"input": 0.1, "output": 0.1, "total": 0.2}, {"input": 1.0, "output": 0.1, "total": 1.1}]
+    assert [span.metadata("cost_estimated") for span in spans] == [None if counted else True] * 2

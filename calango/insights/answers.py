@@ -68,6 +68,8 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
+    """`trends` is empty when there were no turns in the period before."""
+
     total: Measures
     satisfaction: Interval
     trends: dict[str, Trend]

@@ -152,8 +152,7 @@ def overview(db: duckdb.DuckDBPyConnection, scope: Scope) -> Overview:
     """The total, and how it compares with the period before."""
     periods = (scope, scope.at(scope.period.before()))
     now, before = (next(iter(_rows(db, one, None, "key", samples=_SAMPLES)), None) for one in periods)
-    total = _measures(now) if now else Measures()
-    past = _measures(before) if before else Measures()
+    total, past = (_measures(row) if row else Measures() for row in (now, before))
     return Overview(total, wilson(total.votes_up, total.votes), _trends(total, past, now or {}, before or {}))
 
 
@@ -165,6 +164,8 @@ def _trends(total: Measures, past: Measures, now: dict[str, Any], before: dict[s
                          _sample(before, "log_mean", "log_deviation", "turns"))  # fmt: skip
     thumbs, thumbs_before = wilson(total.votes_up, total.votes), wilson(past.votes_up, past.votes)
     turns = counts_differ(total.turns, past.turns)
+    if not past.turns:  # nothing to compare with
+        return {}
     return {
         "turns": _trend(total.turns, past.turns, turns),
         "users": _trend(total.users, past.users, counts_differ(total.users, past.users)),

@@ -72,7 +72,8 @@ _REFRESH = f"""
             max(user_id) AS user_id, max(session_id) AS session_id, max(tags) AS tags, max(release) AS release,
             coalesce(max(trace_name), arg_min(name, start_ns) FILTER (is_root), arg_min(name, start_ns)) AS name,
             coalesce(arg_min(environment, start_ns) FILTER (is_root), arg_min(environment, start_ns)) AS environment,
-            arg_max(json_extract_string(metadata_json, 'status'), start_ns) FILTER ({_ROOT}) AS said,
+            arg_max(trim(json_extract_string(metadata_json, 'status'), '"'), start_ns)
+                FILTER ({_ROOT}) AS said,
             arg_max(level, start_ns) FILTER ({_ROOT}) AS level,
             arg_max(status_message, start_ns) FILTER ({_ROOT}) AS status_message,
             sum(coalesce(end_ns, start_ns) - start_ns) FILTER ({_ROOT}) AS took_ns,

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
-from calango import __version__, local
+from calango import local
 from calango.cli import output
 from calango.errors import CalangoError, ConfigError
 from calango.settings import Settings
-
-if TYPE_CHECKING:
-    from calango.tracing.destination import Destination
 
 
 def register(app: typer.Typer) -> None:
@@ -28,8 +24,9 @@ def status(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> No
 
     Example: `calango status`
     """
-    settings = Settings.load()
-    facts = gather(settings)
+    from calango.status import gather
+
+    facts = gather(Settings.load())
     if json:
         output.print_json(facts)
         return
@@ -49,46 +46,6 @@ def _show_waiting(name: str, waiting: dict[str, Any]) -> None:
         )
         if waiting["last_error"]:
             output.say(f"{'':<10} last error: {waiting['last_error']}", "yellow")
-
-
-def gather(settings: Settings) -> dict[str, Any]:
-    """What `status` shows, with stable keys."""
-    from calango import models
-    from calango.tracing.destination import collector, destination
-
-    choice = models.choose(settings)
-    server = local.find(settings.home) if settings.mode == "local" else None
-    backend = {
-        "remote": settings.base_url,
-        "local": server.base_url if server else "local server, not running",
-        "off": None,
-    }
-    to, beside = destination(settings), collector(settings)
-    return {
-        "version": __version__,
-        "mode": settings.mode,
-        "backend": backend[settings.mode],
-        "model": choice.spec,
-        "model_note": choice.note,
-        "graph": settings.graph or "bundled",
-        "home": str(settings.home),
-        "outbox": _waiting(settings, to),
-        "collector": settings.otlp_endpoint,
-        "collector_outbox": _waiting(settings, beside),
-    }
-
-
-def _waiting(settings: Settings, to: Destination | None) -> dict[str, Any]:
-    """What waits for a destination, read without opening a way to it: that would begin to deliver."""
-    from calango.tracing.outbox import Outbox
-
-    if to is None:
-        return {}
-    outbox = Outbox(settings.home, to.key)
-    try:
-        return asdict(outbox.depth())
-    finally:
-        outbox.close()
 
 
 def doctor(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:

@@ -136,9 +136,15 @@ class LangfuseReader:
     def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Any:
         return self._request("GET", path, query).json()
 
-    def _request(self, method: str, path: str, query: Mapping[str, str | int] | None = None) -> httpx.Response:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
         try:
-            response = self._http.request(method, path, params=dict(query) if query else None)
+            response = self._http.request(method, path, params=dict(query) if query else None, json=body)
         except httpx.HTTPError as error:
             where = f"{self._http.base_url}"
             raise BackendUnreachable(
@@ -190,6 +196,8 @@ def _observation(row: Mapping[str, Any]) -> Observation:
         tags=tuple(row.get("tags") or ()),
         trace_name=row.get("traceName") or None,
         time_to_first_token_ms=first * 1000 if first is not None else None,
+        prompt_name=row.get("promptName") or None,
+        prompt_version=row.get("promptVersion"),
     )
 
 

@@ -155,6 +155,8 @@ class Observation:
     tags: tuple[str, ...] = ()
     trace_name: str | None = None
     time_to_first_token_ms: float | None = None
+    prompt_name: str | None = None
+    prompt_version: int | None = None
 
     @property
     def cost_estimated(self) -> bool:

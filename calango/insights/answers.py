@@ -49,10 +49,11 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`key` is None for what has no such value; times are ISO with offset."""
+    """`key` is None for what has no such value; times are ISO with offset. `last_seen` is when its last turn began."""
 
     key: str | None
     measures: Measures
+    last_seen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

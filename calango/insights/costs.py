@@ -15,6 +15,7 @@ from calango.insights.answers import Group, Measures, Overview, Trend
 from calango.insights.period import GRAINS
 from calango.insights.scope import STARS, THUMBS, Scope
 from calango.insights.statistics import NOTABLE, Sample, counts_differ, means_differ, shares_differ, wilson
+from calango.insights.times import iso
 from calango.store.turns import SPENT
 
 # what turns can be grouped by -> the key, as SQL
@@ -55,6 +56,7 @@ _OF_TURNS = f"""
         SELECT {{key}} AS key, t.*, v.* EXCLUDE (trace_id) FROM asked AS t LEFT JOIN votes AS v USING (trace_id)
     )
     SELECT key, count(*) AS turns, count(DISTINCT user_id) AS users, count(DISTINCT session_id) AS sessions,
+        max(start_ns) AS last_ns,
         {", ".join(f"sum({name}) AS {name}" for name in SPENT)},
         {_SPEED.format("latency_ms", "first_token_ms")},
         count(*) FILTER (outcome = 'ok') AS ok, count(*) FILTER (outcome = 'error') AS error,
@@ -75,7 +77,7 @@ _OF_CALLS = f"""
         JOIN asked AS t USING (trace_id)
     )
     SELECT key, count(DISTINCT trace_id) AS turns, count(DISTINCT user_id) AS users,
-        count(DISTINCT session_id) AS sessions,
+        count(DISTINCT session_id) AS sessions, max(start_ns) AS last_ns,
         {", ".join(f"{what} AS {name}" for name, what in (SPENT | {"calls": "count(*)"}).items())},
         {_SPEED.format("((end_ns - start_ns) / 1e6)", "((completion_start_ns - start_ns) / 1e6)")},
         count(*) FILTER (level <> 'ERROR' AND status_message IS DISTINCT FROM 'cancelled') AS ok,
@@ -106,7 +108,8 @@ def breakdown(
     order = order or ("key" if by in GRAINS else "cost")
     if order not in ORDERS:
         raise InputError(f"There is no order {order[:40]}.", f"There are {', '.join(ORDERS)}.")
-    return [Group(_key(scope, by, row["key"]), _measures(row)) for row in _rows(db, scope, by, order, limit)]
+    rows = _rows(db, scope, by, order, limit)
+    return [Group(_key(scope, by, row["key"]), _measures(row), iso(row["last_ns"])) for row in rows]
 
 
 def _rows(

@@ -11,7 +11,7 @@ from calango.chat import ChatService
 
 from .i18n import DEFAULT, LANGUAGES, Texts
 from .lookups import Lookups
-from .state import PageState
+from .state import PageState, page_state
 from .turns import Finished
 
 
@@ -35,14 +35,30 @@ class Place:
 
 
 def language_of(preferred: str | None) -> str:
-    """`?lang=` when it is one of ours, else what is preferred."""
+    """`?lang=` when it is one of ours, or was so on another page of this session; else what is preferred."""
+    state = page_state()
     asked = st.query_params.get("lang", "")
-    return asked if asked in LANGUAGES else preferred or DEFAULT
+    if asked in LANGUAGES:
+        state.locale = asked
+    return state.locale or preferred or DEFAULT
 
 
 def user_of(chat: ChatService) -> str:
-    """`?user=`, else CALANGO_USER. InputError when it can't be a user id."""
-    return ids.check_id("user_id", st.query_params.get("user", chat.settings.user))
+    """Who sits there: `?user=` of the chat, or what it was before another page was looked at; else CALANGO_USER.
+
+    InputError when it can't be a user id.
+    """
+    state = page_state()
+    asked = st.query_params.get("user")
+    if asked is None:
+        return known_user(chat)
+    state.user_id = ids.check_id("user_id", asked)
+    return state.user_id
+
+
+def known_user(chat: ChatService) -> str:
+    """The same on pages whose `?user=` is a filter."""
+    return page_state().user_id or ids.check_id("user_id", chat.settings.user)
 
 
 def session_of() -> str | None:

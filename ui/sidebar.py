@@ -43,6 +43,14 @@ def show(place: Place) -> str | None:
     return model
 
 
+def show_small(place: Place) -> None:
+    """The sidebar beside pages that are no chat."""
+    with st.sidebar:
+        st.markdown("### :primary[:material/eco:] Calango")
+        _language(place)
+        _mode(place)
+
+
 def _conversations(place: Place) -> None:
     texts = place.texts
     found = place.chat.sessions(place.user_id, _SHOWN)

@@ -18,6 +18,25 @@ MODEL = "model"
 NEW = "new-conversation"
 STOP = "stop"
 RETRY = "retry"
+# the pages beside the chat
+PERIOD = "period"
+PERIOD_DAYS = "period-days"
+FILTERS_OPEN = "filters"
+UNFILTER = "no-filters"
+START_OVER = "start-over"
+WIDEN = "widen"
+SEARCH = "search"
+ORDER = "order"
+SCORED = "scored"
+MIN_COST = "min-cost"
+MIN_LATENCY = "min-latency"
+LIVE = "live"
+OBSERVATION = "observation"
+REMARK = "remark"
+ADD_REMARK = "add-remark"
+DATASETS_OPEN = "datasets"
+DATASET = "dataset"
+ADD_ITEM = "add-item"
 
 
 def vote_key(answer: str) -> str:
@@ -36,6 +55,22 @@ def session_key(session_id: str) -> str:
     return f"session-{session_id}"
 
 
+def filter_key(name: str) -> str:
+    return f"filter-{name}"
+
+
+def unfilter_key(name: str) -> str:
+    return f"unfilter-{name}"
+
+
+def table_key(name: str) -> str:
+    return f"table-{name}"
+
+
+def turn_page_key(step: int) -> str:
+    return f"turn-page-{step}"
+
+
 def suggestion_key(number: int) -> str:
     return f"suggestion-{number}"
 
@@ -44,11 +79,14 @@ def suggestion_key(number: int) -> str:
 class PageState:
     """`runs` counts the runs of the page. `running` by session, `shown` the one of them that is on the page.
 
+    `user_id` and `locale` are what the address last said; other pages do not repeat it.
     `question` waits to be sent by the run that follows a click. `refused` says by session why a message was not sent or
     a turn broke off; `vote_problems` by answer why a vote was not taken.
     """
 
     runs: int = 0
+    user_id: str | None = None
+    locale: str | None = None
     running: dict[str, RunningTurn] = field(default_factory=dict[str, RunningTurn])
     shown: RunningTurn | None = None
     question: str | None = None

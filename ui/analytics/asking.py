@@ -1,0 +1,75 @@
+"""Questions to the local server: a page's questions go out together, and the answers are kept for some seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from calango import local
+from calango.local import LocalServer
+from calango.questions import Questions, Range
+
+from .view import View
+
+_KEPT_S = 10
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question: the name of a method of `Questions`, and what it is called with."""
+
+    question: str
+    about: Range
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+def asked(question: str, about: Range, **options: Any) -> Ask:
+    return Ask(question, about, tuple(sorted((name, value) for name, value in options.items() if value is not None)))
+
+
+def answers(view: View, *asks: Ask) -> list[Any]:
+    """The answers in the order of the questions. Raises what `Questions` and `local.ensure` raise."""
+    server = local.ensure(view.place.chat.settings)
+    return _answers(f"{server.base_url} {server.public_key} {asks!r}", server, asks)
+
+
+def fresh(view: View, ask: Ask) -> Any:
+    """One answer as it is now."""
+    return _one(_questions_of(local.ensure(view.place.chat.settings)), ask)
+
+
+def forget() -> None:
+    """After something was changed that answers depend on."""
+    _answers.clear()
+
+
+@st.cache_data(ttl=_KEPT_S, max_entries=500, show_spinner=False)
+def _answers(key: str, _server: LocalServer, _asks: tuple[Ask, ...]) -> list[Any]:
+    del key  # what the cache goes by
+    questions = _questions_of(_server)
+    return together([lambda ask=ask: _one(questions, ask) for ask in _asks])
+
+
+def together(calls: list[Callable[[], Any]]) -> list[Any]:
+    """What these return, called at the same time. The first error is raised."""
+    with ThreadPoolExecutor(_AT_ONCE, "calango-ask") as pool:
+        return [found.result() for found in [pool.submit(call) for call in calls]]
+
+
+def _one(questions: Questions, ask: Ask) -> Any:
+    return getattr(questions, ask.question)(ask.about, **dict(ask.options))
+
+
+def _questions_of(server: LocalServer) -> Questions:
+    return _questions(server.base_url, server.public_key, server)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _questions(base_url: str, public_key: str, _server: LocalServer) -> Questions:
+    del base_url, public_key
+    return Questions(_server)

@@ -1,0 +1,59 @@
+"""Tables whose numbers follow the page's language and still sort as numbers; a click on a row leads on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from ..state import table_key
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`show` writes a value; without it the value is text. `width` as `st.column_config` takes it."""
+
+    name: str
+    label: str
+    show: Callable[[Any], str] | None = None
+    help: str | None = None
+    width: str | int | None = None
+
+
+def show(
+    name: str,
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Any]],
+    on_row: Callable[[int], None] | None = None,
+    *,
+    alt: str | None = None,
+    height: int | str = "auto",
+) -> None:
+    """`on_row` is called with the number of the row that was clicked."""
+    frame = pd.DataFrame(
+        [{one.name: row[one.name] for one in columns} for row in rows], columns=[c.name for c in columns]
+    )
+    styled = frame.style.format({one.name: one.show for one in columns if one.show is not None}, na_rep="")
+    config = {one.name: st.column_config.Column(one.label, help=one.help, width=one.width) for one in columns}
+    options: dict[str, Any] = {
+        "hide_index": True,
+        "column_config": config,
+        "alt": alt,
+        "height": height,
+        "placeholder": "–",
+    }
+    if on_row is None:
+        st.dataframe(styled, **options)
+        return
+    chosen = st.dataframe(styled, key=table_key(name), on_select="rerun", selection_mode="single-cell", **options)
+    if cells := chosen["selection"]["cells"]:
+        on_row(cells[0][0])
+
+
+def thumbs(up: int, votes: int) -> str:
+    """Votes in a cell, where icons can't be: "+2 −1"."""
+    down = votes - up
+    return " ".join(part for part in (f"+{up}" if up else "", f"−{down}" if down else "") if part)

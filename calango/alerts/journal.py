@@ -11,19 +11,6 @@ import duckdb
 
 from calango.alerts.incidents import Incident, News
 
-SCHEMA = """
-    CREATE TABLE alert_incidents (
-        project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, rule VARCHAR NOT NULL, opened_ns BIGINT NOT NULL,
-        value DOUBLE NOT NULL, worst DOUBLE NOT NULL, subject VARCHAR, usual DOUBLE, told_ns BIGINT,
-        reminded_ns BIGINT, closed_ns BIGINT, recovery_told_ns BIGINT, acknowledged_ns BIGINT
-    );
-    CREATE TABLE alert_mutes (project_id VARCHAR NOT NULL, rule VARCHAR NOT NULL, until_ns BIGINT NOT NULL);
-    CREATE TABLE alert_messages (
-        project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, incident_id VARCHAR NOT NULL, news VARCHAR NOT NULL,
-        target VARCHAR NOT NULL, title VARCHAR NOT NULL, body VARCHAR NOT NULL, created_ns BIGINT NOT NULL,
-        due_ns BIGINT NOT NULL, attempts BIGINT NOT NULL, sent_ns BIGINT, error VARCHAR
-    );
-"""
 _INCIDENT = tuple(field.name for field in fields(Incident))
 RETRY_S = (30, 120, 600, 3600, 3600 * 6)  # waits before the next attempts; after the last it is given up
 _SECOND = 1_000_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
@@ -19,20 +18,10 @@ PAST_WEEKS = 4
 _ENOUGH_WEEKS = 2  # below that nothing is called usual
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What may be spent in the period that runs now, and when that began."""
-
-    limit_usd: float
-    since: datetime
-
-
-def read(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: datetime, budget: Budget | None) -> Reading:
-    """`now` knows its time zone. A budget's share is unknown (None) when there is no budget."""
+def read(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: datetime) -> Reading:
+    """`now` knows its time zone: that of the people whose hours are usual."""
     start = (now.astimezone(UTC) - rule.window).astimezone(now.tzinfo)
-    if rule.metric == "budget_share":
-        start = budget.since if budget else start
-    found = _value(db, Scope(project_id, Period(start, now), rule.filters), rule.metric, budget)
+    found = _value(db, Scope(project_id, Period(start, now), rule.filters), rule.metric)
     if rule.kind != "jump":
         return found
     return Reading(found.value, found.sample, _usual(db, project_id, rule, now), found.subject)
@@ -44,13 +33,13 @@ def _usual(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: date
     for week in range(1, PAST_WEEKS + 1):
         then = now - timedelta(weeks=week)  # the same clock, also across a change of daylight saving time
         start = (then.astimezone(UTC) - rule.window).astimezone(now.tzinfo)
-        found = _value(db, Scope(project_id, Period(start, then), rule.filters), rule.metric, None)
+        found = _value(db, Scope(project_id, Period(start, then), rule.filters), rule.metric)
         if found.value is not None and found.sample > 0:
             values.append(found.value)
     return median(values) if len(values) >= _ENOUGH_WEEKS else None
 
 
-def _value(db: duckdb.DuckDBPyConnection, scope: Scope, metric: str, budget: Budget | None) -> Reading:
+def _value(db: duckdb.DuckDBPyConnection, scope: Scope, metric: str) -> Reading:
     if metric == "tool_failure_rate":
         tools = quality.tools(db, scope)
         calls = sum(tool.calls for tool in tools)
@@ -61,16 +50,14 @@ def _value(db: duckdb.DuckDBPyConnection, scope: Scope, metric: str, budget: Bud
             return Reading(None, 0)
         return Reading(dearest.measures.cost_usd, dearest.measures.turns, subject=dearest.key)
     total = costs.total(db, scope)
-    return Reading(_of_total(total, metric, budget), total.votes if metric == "satisfaction" else total.turns)
+    return Reading(_of_total(total, metric), total.votes if metric == "satisfaction" else total.turns)
 
 
-def _of_total(total: Measures, metric: str, budget: Budget | None) -> float | None:
+def _of_total(total: Measures, metric: str) -> float | None:
     if metric == "error_rate":
         return None if total.success_rate is None else 1 - total.success_rate
     if metric == "satisfaction":
         return total.votes_up / total.votes if total.votes else None
-    if metric == "budget_share":
-        return (total.cost_usd or 0.0) / budget.limit_usd if budget else None
     if metric == "turns":
         return float(total.turns)
     if metric == "cost_usd":

@@ -39,7 +39,6 @@ METRICS: Mapping[str, str] = {
     "satisfaction": "share of votes that are up, 0 to 1",
     "cost_usd": "cost of the window, USD",
     "cost_usd_per_user": "cost of the dearest user, USD",
-    "budget_share": "share of the budget that is spent, 0 to 1",
     "turns": "turns in the window; `below = 1` notices that there is no traffic",
 }
 _DURATION = re.compile(r"(\d{1,4})(m|h|d)")

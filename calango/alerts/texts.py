@@ -30,18 +30,26 @@ _SEVERITIES: Mapping[Locale, Mapping[str, str]] = {
 }
 _METRICS: Mapping[Locale, Mapping[str, str]] = {
     "pt_BR": {
-        "latency_ms_p95": "Latência (p95)", "first_token_ms_p95": "Primeiro token (p95)",
-        "error_rate": "Turnos com erro", "tool_failure_rate": "Chamadas de ferramentas com erro", "satisfaction": "Satisfação", "cost_usd": "Custo",
-        "cost_usd_per_user": "Custo do usuário mais caro", "budget_share": "Parte gasta do orçamento",
+        "latency_ms_p95": "Latência (p95)",
+        "first_token_ms_p95": "Primeiro token (p95)",
+        "error_rate": "Turnos com erro",
+        "tool_failure_rate": "Chamadas de ferramentas com erro",
+        "satisfaction": "Satisfação",
+        "cost_usd": "Custo",
+        "cost_usd_per_user": "Custo do usuário mais caro",
         "turns": "Turnos",
     },
     "en": {
-        "latency_ms_p95": "Latency (p95)", "first_token_ms_p95": "First token (p95)", "error_rate": "Turns that failed",
-        "tool_failure_rate": "Tool calls that failed", "satisfaction": "Satisfaction", "cost_usd": "Cost",
-        "cost_usd_per_user": "Cost of the dearest user", "budget_share": "Share of the budget that is spent",
+        "latency_ms_p95": "Latency (p95)",
+        "first_token_ms_p95": "First token (p95)",
+        "error_rate": "Turns that failed",
+        "tool_failure_rate": "Tool calls that failed",
+        "satisfaction": "Satisfaction",
+        "cost_usd": "Cost",
+        "cost_usd_per_user": "Cost of the dearest user",
         "turns": "Turns",
     },
-}  # fmt: skip
+}
 _WORDS: Mapping[Locale, Mapping[str, str]] = {
     "pt_BR": {"above": "limite: no máximo", "below": "limite: no mínimo", "jump": "o normal neste horário é",
               "window": "nos últimos", "who": "Usuário", "worst": "Pior valor", "lasted": "Durou", "traces": "Traces"},
@@ -75,7 +83,7 @@ def text(rule: Rule, incident: Incident, news: News, locale: Locale, link: str |
 
 def value(metric: str, number: float, locale: Locale) -> str:
     """With its unit, and the locale's decimal sign."""
-    if metric in {"error_rate", "tool_failure_rate", "satisfaction", "budget_share"}:
+    if metric in {"error_rate", "tool_failure_rate", "satisfaction"}:
         shown = f"{100 * number:.1f} %"
     elif metric.startswith("cost_usd"):
         shown = f"US$ {number:.2f}"

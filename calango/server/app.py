@@ -20,6 +20,7 @@ from calango.server.errors import ApiError
 from calango.server.gate import SECURITY, Gate
 from calango.server.http import Context, Json
 from calango.server.routes import (
+    alerts,
     archive,
     comments,
     configs,
@@ -119,6 +120,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{archive.PATH}/export", archive.export),
     Route(f"{archive.PATH}/import/{{table}}", archive.load, methods=["POST"]),
     *insights.ROUTES,
+    *alerts.ROUTES,
     *pages.ROUTES,
 ]
 

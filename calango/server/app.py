@@ -19,6 +19,7 @@ from calango.server import left_out, pages
 from calango.server.errors import ApiError
 from calango.server.gate import SECURITY, Gate
 from calango.server.http import Context, Json
+from calango.server.intake import Share
 from calango.server.routes import (
     archive,
     comments,
@@ -43,6 +44,7 @@ from calango.server.routes import (
 
 log = logging.getLogger(__name__)
 PUBLIC = "/api/public"
+_LATER = {"retry-after": "2"}
 
 ROUTES: list[BaseRoute] = [
     Route(f"{PUBLIC}/health", meta.health),
@@ -77,7 +79,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{PUBLIC}/v2/metrics", metrics.v2),
     Route(f"{PUBLIC}/v2/prompts", prompts.list_prompts),
     Route(f"{PUBLIC}/v2/prompts", prompts.create, methods=["POST"]),
-    Route(f"{PUBLIC}/v2/prompts/{{name:path}}/versions/{{version:int}}", prompts.set_labels, methods=["PATCH"]),
+    Route(f"{PUBLIC}/v2/prompts/{{name:path}}/versions/{{version}}", prompts.set_labels, methods=["PATCH"]),
     Route(f"{PUBLIC}/v2/prompts/{{name:path}}", prompts.get),
     Route(f"{PUBLIC}/v2/prompts/{{name:path}}", prompts.delete, methods=["DELETE"]),
     Route(f"{PUBLIC}/v2/datasets", datasets.list_datasets),
@@ -150,16 +152,19 @@ class Activity:
             await self.app(scope, receive, send)
             return
         self.context.active += 1
+        share = Share(self.context.room)
+        scope.setdefault("state", {})["share"] = share
         try:
             await self.app(scope, receive, send)
         finally:
+            share.end()
             self.context.active -= 1
             self.context.last_request = time.monotonic()
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return Json(error.body(), error.status)
+    return Json(error.body(), error.status, headers=_LATER if error.status == 503 else None)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -176,7 +181,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _failure(_request: Request, error: Exception) -> Response:
     """The store refused or failed (disk full, closing): the sender keeps what it has and tries again."""
     log.error("%s", error)
-    return Json({"message": str(error), "error": type(error).__name__}, 503)
+    return Json({"message": str(error), "error": type(error).__name__}, 503, headers=_LATER)
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

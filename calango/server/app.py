@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from calango.errors import CalangoError
-from calango.server import left_out, pages
+from calango.server import left_out, openapi, pages
 from calango.server.errors import ApiError
 from calango.server.gate import SECURITY, Gate
 from calango.server.http import Context, Json
@@ -51,6 +51,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{PUBLIC}/ready", meta.health),
     Route(f"{PUBLIC}/projects", meta.projects),
     Route("/api/calango/status", meta.status),
+    Route(openapi.PATH, meta.document),
     Route(projects.PATH, projects.list_projects),
     Route(projects.PATH, projects.create, methods=["POST"]),
     Route(f"{projects.PATH}/{{project_id}}/keys", projects.create_key, methods=["POST"]),

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Any
-
-from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
+from google.protobuf.json_format import MessageToJson, ParseDict
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
@@ -17,14 +13,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from calango.server import mending, salvage
 from calango.server.errors import ApiError, refused
 from calango.server.salvage import Salvaged
-from calango.server.shapes import as_dict, as_list
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 MAX_SPANS = 100_000
 _LARGE = 8 * 1024 * 1024
 _NOT_OTLP = "The body is not a valid OTLP ExportTraceServiceRequest."
-_IDS = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
 def media_type(content_type: str) -> str:
@@ -68,13 +62,13 @@ def _protobuf(body: bytes) -> Salvaged:
 def _json(body: bytes) -> Salvaged:
     request = ExportTraceServiceRequest()
     try:
-        ParseDict(_binary_ids(mending.json_of(body or b"{}")), request, ignore_unknown_fields=True)
-    except (ApiError, ParseError, ValueError, RecursionError) as error:
+        ParseDict(salvage.binary_ids(mending.json_of(body or b"{}")), request, ignore_unknown_fields=True)
+    except (ApiError, *salvage.UNREADABLE) as error:
         if isinstance(error, ApiError) and error.status != 400:
             raise
-        said = as_dict(mending.json_of(body, mend=True))
+        said = mending.json_of(body, mend=True)
         try:
-            return salvage.json(as_dict(_binary_ids(said)) or {"resourceSpans": None})
+            return salvage.json(said)
         except (ValueError, RecursionError):
             raise refused(_NOT_OTLP) from None
     return Salvaged(request)
@@ -86,22 +80,3 @@ def encode_answer(rejected: int, message: str, kind: str) -> bytes:
     if rejected or message:
         answer.partial_success.CopyFrom(ExportTracePartialSuccess(rejected_spans=rejected, error_message=message))
     return answer.SerializeToString() if kind == PROTOBUF else MessageToJson(answer, indent=None).encode()
-
-
-def _binary_ids(node: Any) -> Any:
-    """OTLP/JSON writes ids in hex where proto-JSON has base64. Unreadable ones become empty, and are rejected later."""
-    if (mapping := as_dict(node)) is not None:
-        return {
-            key: _base64(value) if key in _IDS and isinstance(value, str) else _binary_ids(value)
-            for key, value in mapping.items()
-        }
-    if (items := as_list(node)) is not None:
-        return [_binary_ids(item) for item in items]
-    return node
-
-
-def _base64(hex_text: str) -> str:
-    try:
-        return base64.b64encode(binascii.unhexlify(hex_text)).decode()
-    except (binascii.Error, ValueError):
-        return ""

@@ -6,6 +6,8 @@ length-delimited fields. A request whose frame is broken above its spans is not 
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +24,9 @@ _LENGTH_DELIMITED = 2
 _FIXED = {1: 8, 5: 4}
 _SPANS = (1, 2, 2)  # field numbers of resource_spans, scope_spans, spans
 _SHARED = 1  # number of the resource, and of the scope
+# what protobuf's reader of JSON raises for wrong shapes, some of it by accident
+UNREADABLE = (ParseError, ValueError, RecursionError, TypeError, AttributeError, KeyError)
+_IDS = frozenset({"traceId", "spanId", "parentSpanId"})
 # what to look into when counting: kind of message -> field -> kind
 _ANY, _PAIR, _PAIRS, _LIST = "any", "pair", "pairs", "list"
 _INSIDE: Mapping[str, Mapping[int, str]] = {
@@ -66,10 +71,12 @@ def protobuf(body: bytes) -> Salvaged:
     return found
 
 
-def json(body: dict[str, Any]) -> Salvaged:
-    """The same of decoded OTLP/JSON whose ids are base64 already."""
-    found = Salvaged(ExportTraceServiceRequest())
-    for whole in _objects(body, "resourceSpans"):
+def json(body: object) -> Salvaged:
+    """The same of decoded OTLP/JSON ."""
+    found, parts = Salvaged(ExportTraceServiceRequest()), as_dict(body)
+    if parts is None:
+        raise ValueError("no object")
+    for whole in _objects(parts, "resourceSpans"):
         group = found.request.resource_spans.add()
         _parse(group.resource, whole.get("resource", {}), found)
         for part in _objects(whole, "scopeSpans"):
@@ -105,8 +112,8 @@ def _parse(message: Message, said: object, found: Salvaged) -> bool:
         mending.check(said)
         if (parts := as_dict(said)) is None:
             raise ParseError("no object")
-        ParseDict(parts, message, ignore_unknown_fields=True)
-    except (ApiError, ParseError, ValueError, RecursionError) as error:
+        ParseDict(binary_ids(parts), message, ignore_unknown_fields=True)
+    except (ApiError, *UNREADABLE) as error:
         message.Clear()
         found.why = f"a part can't be read: {str(error)[:200]}"
         return False
@@ -170,3 +177,22 @@ def has_more_fields(body: bytes, limit: int) -> bool:
         except ValueError:
             continue
     return False
+
+
+def binary_ids(node: Any) -> Any:
+    """OTLP/JSON writes ids in hex where proto-JSON has base64. Unreadable ones become empty, and are rejected later."""
+    if (mapping := as_dict(node)) is not None:
+        return {
+            key: _base64(value) if key in _IDS and isinstance(value, str) else binary_ids(value)
+            for key, value in mapping.items()
+        }
+    if (items := as_list(node)) is not None:
+        return [binary_ids(item) for item in items]
+    return node
+
+
+def _base64(hex_text: str) -> str:
+    try:
+        return base64.b64encode(binascii.unhexlify(hex_text)).decode()
+    except (binascii.Error, ValueError):
+        return ""

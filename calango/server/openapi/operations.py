@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from calango.server.openapi import parameters as q
 from calango.server.openapi import schemas as s
 from calango.server.openapi.schemas import Schema, cursor_page, listed, one_of, page, record, ref
 
@@ -22,6 +23,7 @@ def _json(schema: Schema) -> Content:
 
 _ERROR = _json(ref("Error"))
 _HTML: Content = {"text/html": {"schema": s.TEXT}}
+_DUCKDB: Content = {"application/vnd.duckdb": {}}
 _BYTES: Content = {"application/octet-stream": {}}
 
 
@@ -42,74 +44,13 @@ class Operation:
     refusal: Content = field(default_factory=lambda: _ERROR)
 
 
-def _query(name: str, schema: Schema, *, required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": required, "schema": schema}
-
-
-def _texts(*names: str) -> list[dict[str, Any]]:
-    return [_query(name, s.SOME_TEXT) for name in names]
-
-
-def _times(*names: str) -> list[dict[str, Any]]:
-    return [_query(name, s.TIME) for name in names]
-
-
-def _document(name: str, schema: Schema, *, required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": required, "content": _json(schema)}
-
-
-def _whole(name: str, low: int, high: int) -> dict[str, Any]:
-    return _query(name, {"type": "integer", "minimum": low, "maximum": high})
-
-
 def _ok(schema: Schema, text: str = "Done") -> Answers:
     return {200: (text, _json(schema))}
 
 
-_FROM_TO = _times("fromTimestamp", "toTimestamp")
-_PAGED = [_whole("page", 1, 10**9), _whole("limit", 1, 100)]
-_FILTER = _document("filter", {"type": "array", "items": s.FILTER, "maxItems": 100})
-_OBSERVATIONS = [
-    *_texts("traceId", "name", "userId", "sessionId", "type", "level", "version", "environment"),
-    _query("parentObservationId", s.TEXT),
-    _query("isRootObservation", s.FLAG),
-    *_times("fromStartTime", "toStartTime"),
-    _FILTER,
-]
-_SCORES = [
-    *_texts("userId", "traceTags", "name", "source", "dataType", "configId", "queueId", "traceId", "sessionId"),
-    *_texts("datasetRunId", "scoreIds", "observationId", "environment"),
-    *_FROM_TO,
-    _query("operator", one_of("<", ">", "<=", ">=", "!=", "=")),
-    _query("value", s.NUMBER),
-    *_PAGED,
-]
-_SCORES_V3 = [
-    *_texts("id", "name", "environment", "configId", "queueId", "authorUserId", "traceId", "sessionId"),
-    *_texts("observationId", "experimentId", "source", "dataType", "value", "cursor"),
-    _query("fields", one_of("core", "details", "subject", "annotation")),
-    _query("valueMin", s.NUMBER),
-    _query("valueMax", s.NUMBER),
-    *_FROM_TO,
-    _whole("limit", 1, 100),
-]
-_EXPERIMENTS = [
-    _query("fromStartTime", s.TIME, required=True),
-    *_times("toStartTime"),
-    *_texts("datasetId", "cursor"),
-    _FILTER,
-    _whole("limit", 1, 100),
-    _whole("scoreLimit", 1, 50),
-]
-_PROMPT = [_query("version", {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}), *_texts("label")]
-_METRICS = [_document("query", s.METRICS, required=True)]
 _ROWS = _ok(record("data:objects"))
 _WRITTEN = _ok(ref("Message"))
 _GONE: Answers = {204: ("It is gone", {})}
-_SIGNED = [_query("expires", s.TEXT), _query("signature", s.TEXT)]
-_PROJECT = _texts("project")
-_FORMAT = _query("format", one_of("parquet", "jsonl"))
-_TRACE_FIELDS = _query("fields", one_of("core", "io", "scores", "observations", "metrics"))
 _TABLE = one_of(
     *("observations", "traces", "scores", "prompts", "datasets", "dataset_items", "dataset_items_before"),
     *("dataset_runs", "dataset_run_items", "score_configs", "comments", "models", "media", "media_uses"),
@@ -152,11 +93,11 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Traces",
         _ok(page(ref("Trace"))),
         [
-            *_texts("userId", "sessionId", "name", "tags", "version", "release", "environment"),
-            *_FROM_TO,
-            _TRACE_FIELDS,
-            _query("orderBy", {"type": "string", "pattern": "^[a-zA-Z]+(\\.(asc|desc))?$"}),
-            *_PAGED,
+            *q.texts("userId", "sessionId", "name", "tags", "version", "release", "environment"),
+            *q.FROM_TO,
+            q.TRACE_FIELDS,
+            q.query("orderBy", {"type": "string", "pattern": "^[a-zA-Z]+(\\.(asc|desc))?$"}),
+            *q.PAGED,
         ],
     ),
     ("DELETE", f"{P}/traces"): Operation(
@@ -164,20 +105,20 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         _WRITTEN,
         body=_json(record("", traceIds=listed(s.TEXT) | {"minItems": 1}) | {"required": ["traceIds"]}),
     ),
-    ("GET", f"{P}/traces/{{trace_id}}"): Operation("One trace, whole", _ok(ref("Trace")), [_TRACE_FIELDS]),
+    ("GET", f"{P}/traces/{{trace_id}}"): Operation("One trace, whole", _ok(ref("Trace")), [q.TRACE_FIELDS]),
     ("DELETE", f"{P}/traces/{{trace_id}}"): Operation("Delete one", _WRITTEN),
     ("GET", f"{P}/observations"): Operation(
-        "Observations (v1)", _ok(page(ref("Observation"))), [*_OBSERVATIONS, *_PAGED]
+        "Observations (v1)", _ok(page(ref("Observation"))), [*q.OBSERVATIONS, *q.PAGED]
     ),
     ("GET", f"{P}/observations/{{observation_id}}"): Operation("One observation", _ok(ref("Observation"))),
     ("GET", f"{P}/v2/observations"): Operation(
         "Observations (v2)",
         _ok(cursor_page(ref("ObservationV2"))),
         [
-            *_OBSERVATIONS,
-            *_texts("fields", "expandMetadata", "cursor"),
-            _query("parseIoAsJson", s.FLAG),
-            _whole("limit", 0, 1000),
+            *q.OBSERVATIONS,
+            *q.texts("fields", "expandMetadata", "cursor"),
+            q.query("parseIoAsJson", s.FLAG),
+            q.whole("limit", 0, 1000),
         ],
     ),
     ("POST", f"{P}/scores"): Operation(
@@ -189,27 +130,27 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         },
         body=_json({"anyOf": [s.SCORE, listed(s.SCORE)]}),
     ),
-    ("GET", f"{P}/scores"): Operation("Scores of traces", _ok(page(ref("Score"))), _SCORES),
+    ("GET", f"{P}/scores"): Operation("Scores of traces", _ok(page(ref("Score"))), q.SCORES),
     ("GET", f"{P}/scores/{{score_id}}"): Operation("One score of a trace", _ok(ref("Score"))),
     ("DELETE", f"{P}/scores/{{score_id}}"): Operation("Delete one", {202: ("It is gone", _json(ref("Message")))}),
-    ("GET", f"{P}/v2/scores"): Operation("Scores (v2)", _ok(page(ref("Score"))), _SCORES),
+    ("GET", f"{P}/v2/scores"): Operation("Scores (v2)", _ok(page(ref("Score"))), q.SCORES),
     ("GET", f"{P}/v2/scores/{{score_id}}"): Operation("One score", _ok(ref("Score"))),
-    ("GET", f"{P}/v3/scores"): Operation("Scores (v3)", _ok(cursor_page(ref("ScoreV3"))), _SCORES_V3),
+    ("GET", f"{P}/v3/scores"): Operation("Scores (v3)", _ok(cursor_page(ref("ScoreV3"))), q.SCORES_V3),
     ("GET", f"{P}/sessions"): Operation(
-        "Sessions", _ok(page(ref("Session"))), [*_texts("environment"), *_FROM_TO, *_PAGED]
+        "Sessions", _ok(page(ref("Session"))), [*q.texts("environment"), *q.FROM_TO, *q.PAGED]
     ),
     ("GET", f"{P}/sessions/{{session_id}}"): Operation("A session with its traces", _ok(ref("Session"))),
-    ("GET", f"{P}/metrics"): Operation("Metrics (v1)", _ROWS, _METRICS),
+    ("GET", f"{P}/metrics"): Operation("Metrics (v1)", _ROWS, q.METRICS),
     ("GET", f"{P}/metrics/daily"): Operation(
         "Counts, tokens and cost per day",
         _ok(page(record("date:text countTraces:whole countObservations:whole totalCost:number usage:objects"))),
-        [*_texts("userId", "traceName", "environment", "tags"), *_FROM_TO, *_PAGED],
+        [*q.texts("userId", "traceName", "environment", "tags"), *q.FROM_TO, *q.PAGED],
     ),
-    ("GET", f"{P}/v2/metrics"): Operation("Metrics (v2)", _ROWS, _METRICS),
+    ("GET", f"{P}/v2/metrics"): Operation("Metrics (v2)", _ROWS, q.METRICS),
     ("GET", f"{P}/v2/prompts"): Operation(
         "Prompts by name",
         _ok(page(ref("PromptMeta"))),
-        [*_texts("name", "label", "tag"), *_times("fromUpdatedAt", "toUpdatedAt"), *_PAGED],
+        [*q.texts("name", "label", "tag"), *q.times("fromUpdatedAt", "toUpdatedAt"), *q.PAGED],
     ),
     ("POST", f"{P}/v2/prompts"): Operation(
         "A new version", {201: ("Created", _json(ref("Prompt")))}, body=_json(s.PROMPT)
@@ -221,50 +162,50 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         names={"version": {"type": "integer", "minimum": 1, "maximum": 999_999_999}},
     ),
     ("GET", f"{P}/v2/prompts/{{name}}"): Operation(
-        "One version, `production` if none is named", _ok(ref("Prompt")), [*_PROMPT, _query("resolve", s.FLAG)]
+        "One version, `production` if none is named", _ok(ref("Prompt")), [*q.PROMPT, q.query("resolve", s.FLAG)]
     ),
-    ("DELETE", f"{P}/v2/prompts/{{name}}"): Operation("Delete versions", _GONE, _PROMPT),
-    ("GET", f"{P}/v2/datasets"): Operation("Datasets", _ok(page(ref("Dataset"))), _PAGED),
+    ("DELETE", f"{P}/v2/prompts/{{name}}"): Operation("Delete versions", _GONE, q.PROMPT),
+    ("GET", f"{P}/v2/datasets"): Operation("Datasets", _ok(page(ref("Dataset"))), q.PAGED),
     ("POST", f"{P}/v2/datasets"): Operation("Create or change one", _ok(ref("Dataset")), body=_json(s.DATASET)),
     ("GET", f"{P}/v2/datasets/{{name}}"): Operation("One dataset", _ok(ref("Dataset"))),
     ("GET", f"{P}/dataset-items"): Operation(
         "Items",
         _ok(page(ref("DatasetItem"))),
-        [*_texts("datasetName", "sourceTraceId", "sourceObservationId"), *_times("version"), *_PAGED],
+        [*q.texts("datasetName", "sourceTraceId", "sourceObservationId"), *q.times("version"), *q.PAGED],
     ),
     ("POST", f"{P}/dataset-items"): Operation("Create or change one", _ok(ref("DatasetItem")), body=_json(s.ITEM)),
     ("GET", f"{P}/dataset-items/{{item_id}}"): Operation("One item", _ok(ref("DatasetItem"))),
     ("DELETE", f"{P}/dataset-items/{{item_id}}"): Operation("Delete one", _WRITTEN),
-    ("GET", f"{P}/datasets/{{name}}/runs"): Operation("Runs of a dataset", _ok(page(ref("Run"))), _PAGED),
+    ("GET", f"{P}/datasets/{{name}}/runs"): Operation("Runs of a dataset", _ok(page(ref("Run"))), q.PAGED),
     ("GET", f"{P}/datasets/{{name}}/runs/{{run_name}}"): Operation("A run with its items", _ok(ref("Run"))),
     ("DELETE", f"{P}/datasets/{{name}}/runs/{{run_name}}"): Operation("Delete a run", _WRITTEN),
-    ("GET", f"{P}/datasets"): Operation("Datasets, as older SDKs ask", _ok(page(ref("Dataset"))), _PAGED),
+    ("GET", f"{P}/datasets"): Operation("Datasets, as older SDKs ask", _ok(page(ref("Dataset"))), q.PAGED),
     ("POST", f"{P}/datasets"): Operation("Create or change one", _ok(ref("Dataset")), body=_json(s.DATASET)),
     ("GET", f"{P}/datasets/{{name}}"): Operation("A dataset with its items", _ok(ref("Dataset"))),
     ("GET", f"{P}/dataset-run-items"): Operation(
         "Items of a run",
         _ok(page(ref("RunItem"))),
-        [*(_query(name, s.SOME_TEXT, required=True) for name in ("datasetId", "runName")), *_PAGED],
+        [*(q.query(name, s.SOME_TEXT, required=True) for name in ("datasetId", "runName")), *q.PAGED],
     ),
     ("POST", f"{P}/dataset-run-items"): Operation("Add an item to a run", _ok(ref("RunItem")), body=_json(s.RUN_ITEM)),
     ("GET", f"{P}/experiments"): Operation(
         "Experiments",
         _ok(cursor_page(ref("Experiment"))),
-        [*_EXPERIMENTS, *_texts("id", "name"), _query("fields", one_of("core", "metadata", "scores"))],
+        [*q.EXPERIMENTS, *q.texts("id", "name"), q.query("fields", one_of("core", "metadata", "scores"))],
     ),
     ("GET", f"{P}/experiment-items"): Operation(
         "Items of experiments",
         _ok(cursor_page(ref("ExperimentItem"))),
         [
-            *_EXPERIMENTS,
-            *_texts("experimentId", "experimentName", "experimentItemId"),
-            _query(
+            *q.EXPERIMENTS,
+            *q.texts("experimentId", "experimentName", "experimentItemId"),
+            q.query(
                 "fields",
                 one_of("core", "dataset", "io", "metadata", "itemMetadata", "experimentMetadata", "scores"),
             ),
         ],
     ),
-    ("GET", f"{P}/score-configs"): Operation("Score configs", _ok(page(ref("ScoreConfig"))), _PAGED),
+    ("GET", f"{P}/score-configs"): Operation("Score configs", _ok(page(ref("ScoreConfig"))), q.PAGED),
     ("POST", f"{P}/score-configs"): Operation("Create one", _ok(ref("ScoreConfig")), body=_json(s.NEW_CONFIG)),
     ("GET", f"{P}/score-configs/{{config_id}}"): Operation("One score config", _ok(ref("ScoreConfig"))),
     ("PATCH", f"{P}/score-configs/{{config_id}}"): Operation(
@@ -275,11 +216,11 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         ),
     ),
     ("GET", f"{P}/comments"): Operation(
-        "Comments", _ok(page(ref("Comment"))), [*_texts("objectType", "objectId", "authorUserId"), *_PAGED]
+        "Comments", _ok(page(ref("Comment"))), [*q.texts("objectType", "objectId", "authorUserId"), *q.PAGED]
     ),
     ("POST", f"{P}/comments"): Operation("Create one", _ok(record("id:text")), body=_json(s.COMMENT)),
     ("GET", f"{P}/comments/{{comment_id}}"): Operation("One comment", _ok(ref("Comment"))),
-    ("GET", f"{P}/models"): Operation("Models with prices", _ok(page(ref("Model"))), _PAGED),
+    ("GET", f"{P}/models"): Operation("Models with prices", _ok(page(ref("Model"))), q.PAGED),
     ("POST", f"{P}/models"): Operation("Create one", _ok(ref("Model")), body=_json(s.MODEL)),
     ("GET", f"{P}/models/{{model_id}}"): Operation("One model", _ok(ref("Model"))),
     ("PUT", f"{P}/models/{{model_id}}"): Operation("Create or replace one", _ok(ref("Model")), body=_json(s.MODEL)),
@@ -300,17 +241,19 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         ),
     ),
     ("PUT", f"{C}/media/{{project_id}}/{{media_id}}"): Operation(
-        "Upload to a signed address", {200: ("Stored", {})}, _SIGNED, body=_BYTES, is_open=True
+        "Upload to a signed address", {200: ("Stored", {})}, q.SIGNED, body=_BYTES, is_open=True
     ),
     ("GET", f"{C}/media/{{project_id}}/{{media_id}}"): Operation(
-        "Download from a signed address", {200: ("The bytes", _BYTES)}, _SIGNED, is_open=True
+        "Download from a signed address", {200: ("The bytes", _BYTES)}, q.SIGNED, is_open=True
     ),
-    ("GET", f"{C}/backup"): Operation("The whole database (home's key)", {200: ("A DuckDB file", _BYTES)}),
-    ("GET", f"{C}/export"): Operation("A project", {200: ("A tar", _BYTES)}, [_FORMAT, *_PROJECT]),
+    ("GET", f"{C}/backup"): Operation(
+        "The whole database (home's key)", {200: ("A DuckDB file", {"application/vnd.duckdb": {}})}
+    ),
+    ("GET", f"{C}/export"): Operation("A project", {200: ("A tar", {"application/x-tar": {}})}, [q.FORMAT, *q.PROJECT]),
     ("POST", f"{C}/import/{{table}}"): Operation(
         "Exported rows of a table",
         _ok(record("table:text rows:whole")),
-        [_FORMAT, *_PROJECT],
+        [q.FORMAT, *q.PROJECT],
         body=_BYTES,
         names={"table": _TABLE},
     ),

@@ -188,7 +188,8 @@ PROMPT["properties"] |= {
 PROMPT["required"].append("prompt")
 DATASET = record("name:some! description:text? metadata:any inputSchema:any expectedOutputSchema:any", required=False)
 ITEM = record(
-    "datasetName:some! id:text? input:any expectedOutput:any metadata:any sourceTraceId:text? sourceObservationId:text?",
+    "datasetName:some! id:text? input:any expectedOutput:any metadata:any sourceTraceId:text?"
+    " sourceObservationId:text?",
     required=False,
     status={"enum": ["ACTIVE", "ARCHIVED", None]},
 )

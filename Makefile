@@ -8,7 +8,7 @@ EXTRAS := --extra ui --extra postgres --extra studio --extra dev
 JOBS ?= 2
 SDK4 := .venv-sdk4
 
-.PHONY: help install demo studio up test test-sdk4 check format bench faults fuzz docs lock clean
+.PHONY: help install demo studio up test test-sdk4 check format bench bench-server faults kills fuzz docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,6 +67,17 @@ bench: install ## Measure what tracing costs, beside its peers
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/locked-bench.txt
 	@$(BIN)/python -m benchmarks
 
+bench-server: install benchmarks/.venv-peers/.installed ## Measure the local server beside Phoenix and MLflow
+	@$(BIN)/uv export --quiet --frozen --no-emit-project $(EXTRAS) --extra bench --output-file $(VENV)/locked-bench.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/locked-bench.txt
+	@$(BIN)/python -m benchmarks.server
+
+benchmarks/.venv-peers/.installed: benchmarks/server/peers.txt
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@echo "Installing Phoenix and MLflow into $(@D) ..."
+	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --requirement benchmarks/server/peers.txt
+	@touch $@
+
 lock: ## Resolve the dependencies again and write uv.lock
 	@$(BIN)/uv lock
 	@sed -i -E 's#https://[^/"]+/#https://packages.invalid/#' uv.lock
@@ -77,8 +88,11 @@ faults: install ## 500 turns and 200 votes against faults and kills; prints what
 fuzz: install ## Ask all that reads what comes from outside for FUZZ_MINUTES (60); prints what was found
 	@$(BIN)/python -m tests.fuzz
 
+kills: install ## Kill the server 50 times under load; prints what was kept
+	@$(BIN)/python -m tests.faults.kills
+
 docs: install ## Write the pages that follow from the code
 	@$(BIN)/python docs/generate.py
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(SDK4) dist build .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SDK4) benchmarks/.venv-peers dist build .ruff_cache .pytest_cache .hypothesis

@@ -7,23 +7,20 @@ for all of them. A tracer's cost is its median minus the median of no tracing.
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from benchmarks import results
 from benchmarks.tracers import TRACERS
 
 SIZES = (0, 20, 100, 400)
 TURNS = {0: 150, 20: 120, 100: 80, 400: 50}
 ROUNDS = 3
-RESULTS = Path(__file__).parent / "RESULTS.md"
 NAMES = {
     "stock": "Langfuse's CallbackHandler",
     "langsmith": "LangSmith tracer",
@@ -64,12 +61,7 @@ def costs(url: str) -> dict[int, dict[str, float]]:
     return found
 
 
-def table(rows: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def bars(cost: dict[int, dict[str, float]], extra: dict[str, Any]) -> list[list[str]]:
-    """Each bar: what is asked, what was measured, whether it holds."""
+def bars(cost: dict[int, dict[str, float]], extra: dict[str, Any]) -> str:
     ours = {size: row["calango"] for size, row in cost.items()}
     best = {size: min(value for name, value in row.items() if name != "calango") for size, row in cost.items()}
     found = [
@@ -84,7 +76,7 @@ def bars(cost: dict[int, dict[str, float]], extra: dict[str, Any]) -> list[list[
         ("a turn longer while the backend is down, ms", extra["down_ms"], 5.0),
         ("privacy filter over the worst hostile megabyte, ms", extra["masking_ms"], 150.0),
     ]
-    return [[text, f"{value:.2f}", f"≤ {bar:g}", "yes" if value <= bar else "NO"] for text, value, bar in found]
+    return results.bars([(text, value, "≤", bar) for text, value, bar in found])
 
 
 def main() -> None:
@@ -98,26 +90,15 @@ def main() -> None:
         extra |= worker("benchmarks.extras", "masking")
     head = ["messages in the thread", *NAMES.values()]
     body = [[str(size), *(f"{cost[size][name]:.2f}" for name in NAMES)] for size in SIZES]
-    holds = bars(cost, extra)
-    RESULTS.write_text(
-        "# Results\n\n"
-        f"Measured {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on {platform.machine()},"
-        f" {_cores()} cores, by `make bench`. Machines differ; the ratios are what counts.\n\n"
+    results.write(
+        "Tracing",
+        f"{results.measured('make bench')}\n\n"
         "## CPU that tracing adds to a turn (ms, all threads, sending included)\n\n"
         "One LangGraph turn (classify, agent, tool, agent, post) with a checkpointer; messages of about 0.5 kB."
         " Calango's figures include its privacy filter, as for a remote Langfuse.\n\n"
-        f"{table([head, ['---:'] * len(head), *body])}\n\n"
-        "## Bars\n\n"
-        f"{table([['what', 'measured', 'bar', 'holds'], ['---', '---:', '---:', '---'], *holds])}\n",
-        encoding="utf-8",
+        f"{results.table([head, ['---:'] * len(head), *body])}\n\n"
+        f"## Bars\n\n{bars(cost, extra)}\n",
     )
-    print(RESULTS.read_text(encoding="utf-8"))
-
-
-def _cores() -> int:
-    import os
-
-    return os.cpu_count() or 1
 
 
 if __name__ == "__main__":

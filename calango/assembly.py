@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calango.currency import second
 from calango.loader import LoadedGraph, bundled_attr, load_graph
 from calango.models import ModelChoice
 from calango.rating import open_reader
@@ -20,5 +21,9 @@ def assemble(settings: Settings, tracing: Tracing | None, choice: ModelChoice) -
         timeout_s=settings.model_timeout_s,
         context_tokens=settings.context_tokens,
     )
-    tools = [usage_tool(lambda: open_reader(settings, tracing), settings.locale)] if tracing is not None else []
+    tools = (
+        [usage_tool(lambda: open_reader(settings, tracing), settings.locale, second(settings))]
+        if tracing is not None
+        else []
+    )
     return load_graph(settings.graph, {"models": models, "tools": tools})

@@ -22,6 +22,8 @@ from calango.errors import InputError
 from calango.loader import LoadedGraph
 from calango.loop import LoopThread
 from calango.meter import Meter
+from calango.price_file import prices_of
+from calango.pricing import Prices
 from calango.records import Done, Event, Request, Session, TurnResult
 from calango.settings import Settings
 from calango.tracing import CalangoHandler, Tracing
@@ -37,10 +39,10 @@ _SETTLE_S = 0.5  # what a caller that leaves waits for its turn to be settled; i
 class Turn:
     """A running turn. `stop()` may be called from any thread; it returns at once."""
 
-    def __init__(self, request: Request, emit: Callable[[Event], None]) -> None:
+    def __init__(self, request: Request, emit: Callable[[Event], None], prices: Prices) -> None:
         self.request = request
         self.emit = emit
-        self.meter = Meter()
+        self.meter = Meter(prices)
         self.future: Future[TurnResult] | None = None
         self._task: asyncio.Task[Outcome] | None = None
         self._call: Callable[..., None] | None = None
@@ -81,6 +83,7 @@ class CalangoEngine:
         """`tracing` is None to run untraced. `open_threads` defaults to what the settings say."""
         self.settings = settings or Settings.load()
         self.tracing = tracing
+        self._prices = tracing.prices if tracing is not None else prices_of(self.settings)
         self._loaded = graph
         self._loop = LoopThread("calango-engine")
         self._locks: dict[str, asyncio.Lock] = {}
@@ -221,7 +224,7 @@ class CalangoEngine:
     # how it runs
 
     def _start(self, request: Request, emit: Callable[[Event], None]) -> Turn:
-        turn = Turn(request, emit)
+        turn = Turn(request, emit, self._prices)
         turn.future = self._loop.submit(self._turn(turn))
         return turn
 
@@ -299,7 +302,7 @@ class CalangoEngine:
         outcome = await turn.follow(self._loop.call, run, given, context)
         await run.settle()
         trace.end(outcome, turn.meter)
-        first = outcome.first_token_s
+        first, cost = outcome.first_token_s, turn.meter.cost
         result = TurnResult(
             content=outcome.content,
             trace_id=trace_id,
@@ -308,12 +311,13 @@ class CalangoEngine:
             message_id=request.message_id,
             model=turn.meter.model,
             usage=turn.meter.usage,
-            cost_usd=turn.meter.cost.total if turn.meter.cost is not None else None,
+            cost_usd=cost.total if cost is not None else None,
             latency_ms=round((time.perf_counter() - started) * 1000, 3),
             time_to_first_token_ms=round((first - started) * 1000, 3) if first is not None else None,
             status=outcome.status,
             error=outcome.error,
             trace_url=self.tracing.trace_url(trace_id) if self.tracing is not None and trace_id else None,
+            cost_estimated=cost is not None and cost.estimated,
         )
         turn.emit(Done(result))
         return result

@@ -210,6 +210,7 @@ def _child_environment(settings: Settings) -> dict[str, str]:
         "CALANGO_SERVER_IDLE": str(settings.server_idle_s),
         "CALANGO_RETENTION_DAYS": str(settings.retention_days),
         "CALANGO_RETENTION_MB": str(settings.retention_mb),
+        "CALANGO_PRICES": str(settings.prices.expanduser().absolute()) if settings.prices is not None else "",
     }
 
 

@@ -11,7 +11,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 
-from calango.pricing import Cost
+from calango.pricing import Cost, Prices
 from calango.records import Usage
 from calango.tracing import generation
 from calango.tracing.encoding import text_of
@@ -23,6 +23,7 @@ class Meter(BaseCallbackHandler):
     """`model` is that of the last call. Once `stopped`, a call ends at its next token, also on another thread."""
 
     run_inline = True
+    prices: Prices = field(default_factory=Prices)
     stopped: bool = False
     model: str | None = None
     usage: Usage | None = None
@@ -53,6 +54,6 @@ class Meter(BaseCallbackHandler):
         self.model = found.model or call.model or self.model
         if found.usage is not None:
             self.usage = found.usage if self.usage is None else self.usage + found.usage
-        cost = generation.cost_of(found.usage, call, found.model)
+        cost = generation.cost_of(found, call, self.prices)
         if cost is not None:
             self.cost = cost if self.cost is None else self.cost + cost

@@ -15,7 +15,7 @@ from calango.errors import BackendRefused, BackendUnreachable, NotFound
 from calango.records import Level, Observation, Score
 
 _FIELDS = "core,basic,time,io,metadata,model,usage,prompt,metrics,trace_context"
-_LIGHT_FIELDS = "core,basic,time,model,usage,metrics,trace_context"
+_LIGHT_FIELDS = "core,basic,time,metadata,model,usage,metrics,trace_context"
 _PAGE = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,13 +38,14 @@ class TraceSummary:
 
 @dataclass(frozen=True, slots=True)
 class SessionUsage:
-    """What a session used so far. `cost_usd` is None when nothing in it has a price."""
+    """What a session used so far. `cost_usd` is None when nothing in it has a price, `cost_estimated` as in a turn."""
 
     turns: int
     input_tokens: int
     output_tokens: int
     cost_usd: Decimal | None
     latency_ms: float
+    cost_estimated: bool = False
 
 
 class LangfuseReader:
@@ -91,6 +92,7 @@ class LangfuseReader:
             output_tokens=sum(_sum(item.usage, "output") for item in generations),
             cost_usd=sum(costs, Decimal(0)) if costs else None,
             latency_ms=sum(item.duration_ms or 0.0 for item in roots),
+            cost_estimated=any(item.cost_estimated for item in generations),
         )
 
     def has_trace(self, trace_id: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 Status = Literal["ok", "error", "cancelled", "interrupted"]
 Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
+COST_ESTIMATED = "cost_estimated"  # metadata of an observation whose cost is an estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """How one turn ended. `trace_id` is set whenever the turn was traced, also when it failed."""
+    """How one turn ended. `trace_id` is set whenever the turn was traced, also when it failed.
+
+    `cost_usd` is None when nothing had a known price; `cost_estimated` when at least a part of it is an estimate.
+    """
 
     content: str
     trace_id: str | None
@@ -67,6 +71,7 @@ class TurnResult:
     status: Status
     error: str | None = None
     trace_url: str | None = None
+    cost_estimated: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, with stable keys; money as a string of decimal digits, so that no cent is rounded away."""
@@ -150,6 +155,11 @@ class Observation:
     tags: tuple[str, ...] = ()
     trace_name: str | None = None
     time_to_first_token_ms: float | None = None
+
+    @property
+    def cost_estimated(self) -> bool:
+        """Whether the cost is an estimate, to be shown with "≈"."""
+        return str(self.metadata.get(COST_ESTIMATED)).lower() == "true"
 
     @property
     def duration_ms(self) -> float | None:

@@ -7,6 +7,7 @@ Read once, by `Settings.load()`; nothing else looks at the environment.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -49,6 +50,13 @@ def _environment_name(value: str) -> str:
     if not _ENVIRONMENT.fullmatch(value):
         raise ValueError("1 to 40 of a-z, 0-9, - and _, not starting with 'langfuse'")
     return value
+
+
+def _currency(value: str) -> str:
+    code = value.upper()
+    if not re.fullmatch(r"[A-Z]{3}", code) or code == "USD":
+        raise ValueError("an ISO 4217 code other than USD, such as BRL or EUR")
+    return code
 
 
 def _time_zone(value: str) -> str:
@@ -324,6 +332,45 @@ class Settings(BaseSettings):
         description="Days after which undelivered traces are given up; votes stay until they are delivered.",
     )
 
+    prices: Path | None = Field(
+        None,
+        validation_alias=_names("CALANGO_PRICES"),
+        description="File with your own prices of models; `prices.toml` in CALANGO_HOME, if it is there, when not set.",
+    )
+    gpu_hour_usd: Decimal | None = Field(
+        None,
+        gt=0,
+        le=100_000,
+        validation_alias=_names("CALANGO_GPU_HOUR_USD"),
+        description="USD for an hour of the GPU that Ollama runs on: its models then have an estimated cost.",
+    )
+    kwh_usd: Decimal | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        validation_alias=_names("CALANGO_KWH_USD"),
+        description="USD for a kWh, in place of the price of an hour; together with CALANGO_GPU_WATTS.",
+    )
+    gpu_watts: Decimal | None = Field(
+        None,
+        gt=0,
+        le=100_000,
+        validation_alias=_names("CALANGO_GPU_WATTS"),
+        description="Watts that the machine draws while Ollama's model works.",
+    )
+    currency: Annotated[str, AfterValidator(_currency)] | None = Field(
+        None,
+        validation_alias=_names("CALANGO_CURRENCY"),
+        description="Second currency to show costs in, such as BRL; together with CALANGO_CURRENCY_RATE.",
+    )
+    currency_rate: Decimal | None = Field(
+        None,
+        gt=0,
+        le=1_000_000_000,
+        validation_alias=_names("CALANGO_CURRENCY_RATE"),
+        description="Units of that currency for one USD.",
+    )
+
     mask: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
         "auto",
         validation_alias=_names("CALANGO_MASK"),
@@ -384,6 +431,22 @@ class Settings(BaseSettings):
             )
         if self.threads_url is not None and not re.match(r"postgres(ql)?://", self.threads_url.get_secret_value()):
             raise ConfigError("CALANGO_THREADS_URL must start with postgresql://.")
+        self._check_pair("currency", "currency_rate")
+        self._check_pair("kwh_usd", "gpu_watts")
+        if self.gpu_hour_usd is not None and self.kwh_usd is not None:
+            raise ConfigError(
+                "CALANGO_GPU_HOUR_USD and CALANGO_KWH_USD are both set.",
+                "Set the price of an hour, or that of a kWh with CALANGO_GPU_WATTS.",
+            )
+
+    def _check_pair(self, one: str, other: str) -> None:
+        """Both or neither."""
+        missing = [field for field in (one, other) if getattr(self, field) is None]
+        if len(missing) == 1:
+            names = [env_names(field)[0] for field in (one, other)]
+            raise ConfigError(
+                f"{env_names(missing[0])[0]} is not set, but its partner is.", f"Set {' and '.join(names)}, or neither."
+            )
 
     @property
     def mode(self) -> Mode:

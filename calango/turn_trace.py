@@ -8,7 +8,7 @@ from hashlib import sha256
 from opentelemetry.trace import Span, SpanContext, Status, StatusCode
 
 from calango.meter import Meter
-from calango.records import Request
+from calango.records import COST_ESTIMATED, Request
 from calango.settings import Settings
 from calango.tracing import CalangoHandler, TraceAttributes, Tracing, create_handler
 from calango.tracing import attributes as at
@@ -78,7 +78,12 @@ class TurnTrace:
         if self._root is None or self.handler is None:
             return
         self.handler.close(outcome.exception)
-        about = {"status": outcome.status, "message_id": self._request.message_id, "model": meter.model}
+        about = {
+            "status": outcome.status,
+            "message_id": self._request.message_id,
+            "model": meter.model,
+            COST_ESTIMATED: True if meter.cost is not None and meter.cost.estimated else None,
+        }
         self._root.set_attributes({at.OUTPUT: outcome.content, **at.flattened(at.METADATA, about)})
         if outcome.status == "error":
             message = outcome.error or "error"

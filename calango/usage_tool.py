@@ -7,6 +7,7 @@ from collections.abc import Callable
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool
 
+from calango.currency import Currency, told
 from calango.reader import LangfuseReader, SessionUsage
 
 NAME = "my_usage"
@@ -18,32 +19,37 @@ _TEXT = {
     "pt_BR": (
         "Até agora, nesta conversa: {turns} turno(s), {input} tokens de entrada e {output} de saída, {cost}, "
         "{seconds:.1f} s de processamento. O turno atual ainda não está incluído.",
-        "custo de US$ {:.6f}",
+        "custo de {}",
         "sem custo conhecido (o modelo não tem preço)",
     ),
     "en": (
         "So far in this conversation: {turns} turn(s), {input} input and {output} output tokens, {cost}, "
         "{seconds:.1f} s of processing. The current turn is not included yet.",
-        "a cost of USD {:.6f}",
+        "a cost of {}",
         "no known cost (the model has no price)",
     ),
 }
 
 
-def usage_tool(open_reader: Callable[[], LangfuseReader], locale: str) -> BaseTool:
-    """`open_reader` is called in the tool's thread; whatever it raises becomes the tool's error."""
+def usage_tool(open_reader: Callable[[], LangfuseReader], locale: str, beside: Currency | None = None) -> BaseTool:
+    """`open_reader` is called in the tool's thread; whatever it raises becomes the tool's error.
+
+    `beside` is the second currency that costs are told in.
+    """
 
     def my_usage(config: RunnableConfig) -> str:
         session_id = str(config.get("configurable", {}).get("thread_id", ""))
         with open_reader() as reader:
-            return described(reader.session_usage(session_id), locale)
+            return described(reader.session_usage(session_id), locale, beside)
 
     return StructuredTool.from_function(my_usage, name=NAME, description=_DESCRIPTION)
 
 
-def described(usage: SessionUsage, locale: str) -> str:
+def described(usage: SessionUsage, locale: str, beside: Currency | None = None) -> str:
     text, priced, unpriced = _TEXT.get(locale, _TEXT["en"])
-    cost = unpriced if usage.cost_usd is None else priced.format(usage.cost_usd)
+    cost = unpriced
+    if usage.cost_usd is not None:
+        cost = priced.format(told(usage.cost_usd, beside, estimated=usage.cost_estimated))
     return text.format(
         turns=usage.turns,
         input=usage.input_tokens,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from calango.currency import second, told
 from calango.tracing import Vote
 
 from . import feedback
@@ -99,12 +100,19 @@ def caption(place: Place, item: Exchange, facts: Facts) -> str:
             about
             + texts("{input} + {output} tokens", input=texts.number(facts.input), output=texts.number(facts.output))
         )
-        parts.append(texts("no known cost") if facts.cost_usd is None else plain(texts.money(facts.cost_usd)))
+        parts.append(_cost(place, facts))
     if facts.latency_ms is not None:
         parts.append(plain(texts.duration(facts.latency_ms)))
     if (url := trace_url(place, item.trace_id)) is not None:
         parts.append(f"[{texts('Trace')}]({url})")
     return " · ".join(parts)
+
+
+def _cost(place: Place, facts: Facts) -> str:
+    if facts.cost_usd is None:
+        return place.texts("no known cost")
+    beside = second(place.chat.settings)
+    return plain(told(facts.cost_usd, beside, estimated=facts.cost_estimated, write=place.texts.money))
 
 
 def _show_end(place: Place, item: Exchange, retry: Callable[[], None] | None) -> None:

@@ -26,6 +26,7 @@ class Facts:
     cost_usd: Decimal | None = None
     latency_ms: float | None = None
     is_estimate: bool = False
+    cost_estimated: bool = False
 
 
 def of_result(result: TurnResult) -> Facts:
@@ -37,6 +38,7 @@ def of_result(result: TurnResult) -> Facts:
         result.cost_usd,
         result.latency_ms,
         usage.estimated if usage else False,
+        result.cost_estimated,
     )
 
 
@@ -53,6 +55,7 @@ def of_observations(found: Sequence[Observation]) -> Facts | None:
         sum(item.usage.get("output", 0) for item in generations) if generations else None,
         sum(costs, Decimal(0)) if costs else None,
         (max(ends) - min(item.start_ns for item in found)) / 1e6 if ends else None,
+        cost_estimated=any(item.cost_estimated for item in generations),
     )
 
 

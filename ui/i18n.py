@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale, dates, numbers
 from babel.messages.pofile import read_po
+
+from calango.currency import Money
 
 LANGUAGES = {"pt_BR": "Português (Brasil)", "en": "English"}
 DEFAULT = "pt_BR"
@@ -37,10 +38,10 @@ class Texts:
     def number(self, value: int) -> str:
         return numbers.format_decimal(value, locale=self.locale)
 
-    def money(self, usd: Decimal) -> str:
+    def money(self, money: Money) -> str:
         """With as many decimals as a cent's fraction needs, at most six."""
         pattern = Locale.parse(self.locale).currency_formats["standard"].pattern.replace("0.00", "0.00####")
-        return numbers.format_currency(usd, "USD", pattern, locale=self.locale, currency_digits=False)
+        return numbers.format_currency(money.amount, money.code, pattern, locale=self.locale, currency_digits=False)
 
     def duration(self, ms: float) -> str:
         if ms < 1000:

@@ -38,7 +38,7 @@ class Connection:
         self._http.close()
 
 
-def send(url: str, headers: Mapping[str, str], bodies: Iterable[bytes], connections: int = 4) -> float:
+def send(url: str, headers: Mapping[str, str], bodies: Iterable[bytes], connections: int = 8) -> float:
     """Seconds until every body was answered with 200. Raises Refused."""
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     for body in bodies:

@@ -137,6 +137,16 @@ class Calango(Target):
     def stored(self) -> int:
         return json.loads(self.get("/api/calango/status"))["counts"]["observations"]
 
+    def peak_rss_mb(self) -> float:
+        """The most that the process ever had, as the kernel counts it."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    def rss_after_rest_mb(self) -> float:
+        time.sleep(30)
+        return self.rss_mb()
+
 
 class Phoenix(Target):
     name = "Phoenix"

@@ -45,7 +45,7 @@ def backup(
     """
     _check_new(file, force)
     part = file.with_name(f"{file.name}.part")
-    with local_api.download(_server(), "/backup", {}) as answer:
+    with local_api.download(local_server(), "/backup", {}) as answer:
         _write(part, _shown(answer.iter_bytes(_PIECE), int(answer.headers["content-length"]), "backup"))
     part.replace(file)
     output.say(f"{file}  {file.stat().st_size / 1e6:.1f} MB")
@@ -93,7 +93,7 @@ def export(
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists and is not empty.", "Choose a new folder.")
-    server = _server()
+    server = local_server()
     params = {"format": form.value} | _project(server, project)
     folder.mkdir(parents=True, exist_ok=True)
     tar = folder / "export.tar"
@@ -116,7 +116,7 @@ def load(
     from calango.store import archive
 
     manifest = _manifest(folder)
-    server = _server()
+    server = local_server()
     params = {"format": str(manifest["format"])} | _project(server, project)
     rows: dict[str, int] = {}
     for table in archive.TABLES:
@@ -137,7 +137,8 @@ def _local() -> Settings:
     return settings
 
 
-def _server() -> local.LocalServer:
+def local_server() -> local.LocalServer:
+    """The server, started if need be; ConfigError when the mode is remote."""
     return local.ensure(_local())
 
 

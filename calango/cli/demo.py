@@ -12,6 +12,7 @@ import typer
 
 from calango import ids
 from calango.cli import output, traces, turn_output
+from calango.currency import second
 from calango.errors import BackendError
 from calango.records import Observation, Score, TurnResult
 from calango.settings import Settings
@@ -102,7 +103,7 @@ def _show(tracing: Tracing, reader: LangfuseReader, results: list[TurnResult]) -
         observations = traces.wait_for(reader, result.trace_id or "", _ARRIVES_S)
         _check(observations, result)
         output.out.print()
-        traces.print_trace(observations, reader.scores(result.trace_id or ""))
+        traces.print_trace(observations, reader.scores(result.trace_id or ""), second(tracing.settings))
 
 
 def _check(observations: list[Observation], result: TurnResult) -> None:

@@ -62,10 +62,6 @@ def duration(ms: float | None) -> str:
     return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.2f} s"
 
 
-def money(usd: Decimal | None) -> str:
-    return "" if usd is None else f"US$ {usd:.6f}"
-
-
 def leave() -> None:
     """Close tracing: everything is on disk when this returns. Says so when something could not be delivered."""
     client = sys.modules.get("calango.tracing.client")  # not loaded means nothing to close

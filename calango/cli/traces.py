@@ -13,6 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from calango.cli import output
+from calango.currency import Currency, second, told
 from calango.errors import NotFound
 from calango.ids import check_trace_id
 from calango.records import Observation, Score
@@ -78,12 +79,15 @@ def show(
         data = {
             "trace_id": trace_id,
             "url": url,
-            "observations": [asdict(item) | {"duration_ms": item.duration_ms} for item in observations],
+            "observations": [
+                asdict(item) | {"duration_ms": item.duration_ms, "cost_estimated": item.cost_estimated}
+                for item in observations
+            ],
             "scores": [asdict(score) for score in scores],
         }
         output.print_json(data)
         return
-    print_trace(observations, scores)
+    print_trace(observations, scores, second(backend.settings))
     output.note(url or "")
 
 
@@ -92,7 +96,7 @@ def show_trace(service: ChatService, trace_id: str) -> None:
     if service.tracing is not None:
         service.tracing.flush(_ARRIVES_S)
     with service.reader() as reader:
-        print_trace(wait_for(reader, trace_id), reader.scores(trace_id))
+        print_trace(wait_for(reader, trace_id), reader.scores(trace_id), second(service.settings))
 
 
 def wait_for(reader: LangfuseReader, trace_id: str, timeout_s: float = _ARRIVES_S) -> list[Observation]:
@@ -107,15 +111,16 @@ def wait_for(reader: LangfuseReader, trace_id: str, timeout_s: float = _ARRIVES_
         time.sleep(0.2)
 
 
-def print_trace(observations: Sequence[Observation], scores: Sequence[Score]) -> None:
-    output.out.print(tree_of(observations))
+def print_trace(observations: Sequence[Observation], scores: Sequence[Score], beside: Currency | None = None) -> None:
+    """`beside` is the second currency that costs are shown in."""
+    output.out.print(tree_of(observations, beside))
     for score in scores:
         value = score.string_value if score.data_type != "NUMERIC" else f"{score.value:g}"
         comment = f"  “{score.comment}”" if score.comment else ""
         output.say(f"score  {score.name} = {value}{comment}", "green")
 
 
-def tree_of(observations: Sequence[Observation]) -> Tree:
+def tree_of(observations: Sequence[Observation], beside: Currency | None = None) -> Tree:
     """A rich tree; observations whose parent is missing are roots."""
     known = {item.id for item in observations}
     below: dict[str | None, list[Observation]] = {}
@@ -129,16 +134,18 @@ def tree_of(observations: Sequence[Observation]) -> Tree:
         about += "".join(f"  {key} {value}" for key, value in facts if value)
         about += f"  tags {', '.join(first.tags)}" if first.tags else ""
     tree = Tree(Text(about, "bold"))
-    _grow(tree, roots, below)
+    _grow(tree, roots, below, beside)
     return tree
 
 
-def _grow(tree: Tree, items: Sequence[Observation], below: dict[str | None, list[Observation]]) -> None:
+def _grow(
+    tree: Tree, items: Sequence[Observation], below: dict[str | None, list[Observation]], beside: Currency | None
+) -> None:
     for item in items:
-        _grow(tree.add(_line(item)), below.get(item.id, []), below)
+        _grow(tree.add(_line(item, beside)), below.get(item.id, []), below, beside)
 
 
-def _line(item: Observation) -> Text:
+def _line(item: Observation, beside: Currency | None) -> Text:
     line = Text.assemble((f"{item.type:<10} ", "cyan"), (item.name, "bold"), f"  {output.duration(item.duration_ms)}")
     if item.model:
         line.append(f"  {item.model}", "magenta")
@@ -147,7 +154,7 @@ def _line(item: Observation) -> Text:
         made = sum(count for key, count in item.usage.items() if key.startswith("output"))
         line.append(f"  {given}+{made} tokens")
     if item.cost_usd is not None:
-        line.append(f"  {output.money(item.cost_usd)}")
+        line.append(f"  {told(item.cost_usd, beside, estimated=item.cost_estimated)}")
     if item.level != "DEFAULT":
         line.append(f"  {item.level}", output.level_style(item.level))
         if item.status_message:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from calango.cli import output
+from calango.currency import second, told
 from calango.errors import CalangoError, InputError
 from calango.records import Done, Event, Token, ToolCall, ToolResult, TurnResult
 
@@ -56,7 +57,7 @@ def _footer(service: ChatService, result: TurnResult) -> None:
     if result.usage is not None:
         parts.append(f"{result.usage.input}+{result.usage.output} tokens")
     if result.cost_usd is not None:
-        parts.append(output.money(result.cost_usd))
+        parts.append(told(result.cost_usd, second(service.settings), estimated=result.cost_estimated))
     parts += [output.duration(result.latency_ms), f"session {result.session_id}"]
     output.note(" · ".join(parts))
     if result.trace_id:

@@ -28,6 +28,7 @@ from calango.server.routes import (
     datasets_v1,
     experiments,
     ingestion,
+    insights,
     media,
     meta,
     metrics,
@@ -121,6 +122,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{archive.PATH}/backup", archive.backup),
     Route(f"{archive.PATH}/export", archive.export),
     Route(f"{archive.PATH}/import/{{table}}", archive.load, methods=["POST"]),
+    *insights.ROUTES,
     *pages.ROUTES,
 ]
 

@@ -1,4 +1,4 @@
-"""What an observation cost: the project's own models first, then the price list.
+"""What an observation cost: the project's own models first, then `prices.toml`, then the price list.
 
 A kind of usage (`input`, `output`, `input_cached_tokens` ...) times the price of one token. An observation that
 came with costs keeps them.
@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 
 from calango.patterns import Pattern, PatternError, compiled
-from calango.pricing import price
+from calango.pricing import Prices, list_price
 from calango.records import Usage
 from calango.server.mapping.usage import put_cost
 from calango.server.shapes import parsed_dict
@@ -66,7 +66,8 @@ class Tier:
 class PriceBook:
     """Finds the tier of an observation. Reload it when the project's models changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, prices: Prices | None = None) -> None:
+        self._prices = prices or Prices()
         self._own: dict[str, list[tuple[Pattern, int, Tier]]] = {}
 
     def reload(self, db: duckdb.DuckDBPyConnection) -> None:
@@ -87,14 +88,13 @@ class PriceBook:
         for pattern, start_ns, tier in self._own.get(row.project_id, ()):
             if start_ns <= row.start_ns and pattern.search(row.model.encode()):
                 return tier
-        provider = parsed_dict(row.metadata_json).get("ls_provider")
-        context = row.input_tokens or 0
-        return _listed(
-            row.model,
-            provider.strip('"').lower() if isinstance(provider, str) else None,
-            row.start_ns // _DAY_NS,
-            context if context > _LONG_CONTEXT else _SAMPLE,
-        )
+        told = parsed_dict(row.metadata_json).get("ls_provider")
+        provider = told.strip('"').lower() if isinstance(told, str) else None
+        day, context = row.start_ns // _DAY_NS, row.input_tokens or 0
+        own = self._prices.own_price(row.model, _moment(day), provider)
+        if own is not None:
+            return Tier(listed_id(row.model), own.per_token())
+        return _listed(row.model, provider, day, context if context > _LONG_CONTEXT else _SAMPLE)
 
     def apply(self, row: ObservationRow) -> None:
         """Fill the model and, unless costs came with the observation, what its usage costs."""
@@ -128,12 +128,16 @@ def pattern_of(text: str) -> Pattern | None:
         return None
 
 
+def _moment(day: int) -> datetime:
+    return datetime.fromtimestamp(day * 86_400, UTC)
+
+
 @lru_cache(maxsize=4096)
 def _listed(model: str, provider: str | None, day: int, context: int) -> Tier | None:
-    at = datetime.fromtimestamp(day * 86_400, UTC)
+    at = _moment(day)
 
     def unit(usage: Usage, side: str) -> Decimal | None:
-        cost = price(usage, model, at, provider)
+        cost = list_price(usage, model, at, provider)
         return None if cost is None else Decimal(getattr(cost, side)) / context
 
     samples = {

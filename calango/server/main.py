@@ -9,6 +9,7 @@ import logging.handlers
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -26,6 +27,8 @@ except ImportError:  # Windows, which has no such limit
 
 from calango import __version__, local
 from calango.errors import CalangoError, HomeError, LocalServerError
+from calango.price_file import prices_of
+from calango.pricing import Prices
 from calango.server import word
 from calango.server.app import create_app
 from calango.server.auth import Keyring, secret_hash
@@ -44,6 +47,7 @@ GRACE_S = 10
 BACKLOG = 1024  # connections that may wait to be accepted, and be accepted at once; a full queue costs clients a second
 FILES = 4096  # that may be open: BACKLOG, Limits.connections, and what else is open stay below it
 PATIENCE_S = 8.0
+SWITCH_S = 0.001  # the writer comes back from DuckDB many times a commit; Python's 5 ms each would be most of its time
 
 
 def serve(
@@ -59,10 +63,12 @@ def serve(
 
     `on_ready` gets the base URL once requests are answered. In the background another port is taken when
     the wanted one is occupied, and the server ends itself after `settings.server_idle_s` without a request.
-    Raises LocalServerError, StoreError or HomeError when it can't start.
+    Raises LocalServerError, StoreError, HomeError or ConfigError (prices) when it can't start.
     """
+    sys.setswitchinterval(SWITCH_S)
     home = local.prepare_home(settings.home)
     keys = local.keys(home)
+    prices = prices_of(settings)
     address = host or settings.host
     _allow_files()
     listener = _listen(address, settings.port if port is None else port, fall_back=background)
@@ -73,7 +79,7 @@ def serve(
         raise
     try:
         with contextlib.closing(listener):
-            context = _context(store, keys, address)
+            context = _context(store, keys, address, prices)
             base_url = _base_url(address, listener.getsockname()[1])
             keeping = Keeping(settings.retention_days, settings.retention_mb)
             clear_copies(home)
@@ -115,11 +121,11 @@ def _allow_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _context(store: Store, keys: local.Keys, address: str) -> Context:
+def _context(store: Store, keys: local.Keys, address: str, known: Prices) -> Context:
     project = {"project_id": keys.project_id, "name": PROJECT_NAME, "public_key": keys.public_key}
     hashed = secret_hash(keys.secret_key)
     store.write(lambda db: put_project(db, **project, secret_sha256=hashed)).result()
-    prices = PriceBook()
+    prices = PriceBook(known)
     with store.read() as db:
         keyring = Keyring.load(db)
         prices.reload(db)

@@ -43,6 +43,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 }
 _COPY = {"parquet": "FORMAT parquet, COMPRESSION zstd", "jsonl": "FORMAT json, ARRAY false"}
 _BINARY = "BLOB"
+_TRACE_ID = {"observations": "trace_id", "traces": "id"}
 _COMPUTED = {"observations": {"key": "md5_number_lower(trace_id || '/' || id)"}}
 
 
@@ -216,6 +217,8 @@ def load(db: duckdb.DuckDBPyConnection, project_id: str, part: Part) -> int:
             f" SELECT {', '.join(['?', *names, *computed.values()])} FROM incoming",
             [project_id],
         )
+        if table in _TRACE_ID:
+            db.execute(f"INSERT INTO touched SELECT DISTINCT ?, {_TRACE_ID[table]} FROM incoming", [project_id])
         (loaded,) = db.execute("SELECT count(*) FROM incoming").fetchone() or (0,)
         db.execute("DROP TABLE incoming")
     except duckdb.Error as error:

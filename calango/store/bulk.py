@@ -7,7 +7,8 @@ and 20 times as fast as one INSERT per row. A NULL that NumPy can't hold travels
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
@@ -43,22 +44,22 @@ def _selected(column: str) -> str:
     return column
 
 
-def _insert_sql(table: str, columns: Sequence[str], **computed: str) -> str:
-    names = ", ".join((*columns, *computed))
-    return (
-        f"INSERT INTO {table} ({names}) SELECT {', '.join((*map(_selected, columns), *computed.values()))} FROM batch"
-    )
+def _insert_sql(table: str, columns: Iterable[str], computed: Mapping[str, str]) -> str:
+    names = [*columns]
+    values = ", ".join((*map(_selected, names), *computed.values()))
+    return f"INSERT INTO {table} ({', '.join((*names, *computed))}) SELECT {values} FROM batch"
 
 
 _KEY = "md5_number_lower(trace_id || '/' || id)"
 _ANY_STORED = f"""
     SELECT 1 FROM observations SEMI JOIN (SELECT {_KEY} AS key FROM batch) AS b ON observations.key = b.key LIMIT 1
 """
-_INSERTS: dict[type[Row], str] = {
-    ObservationRow: _insert_sql("observations", ObservationRow.COLUMNS, key=_KEY),
-    TraceRow: _insert_sql("traces", TraceRow.COLUMNS),
-    ScoreRow: _insert_sql("scores", ScoreRow.COLUMNS),
+_TABLES: dict[type[Row], str] = {ObservationRow: "observations", TraceRow: "traces", ScoreRow: "scores"}
+_TOUCHED: dict[type[Row], str] = {ObservationRow: "trace_id", TraceRow: "id"}
+_OPTIONAL: dict[type[Row], frozenset[str]] = {
+    kind: frozenset(field.name for field in fields(kind) if field.default is None) for kind in _TABLES
 }
+_COMPUTED: dict[type[Row], dict[str, str]] = {ObservationRow: {"key": _KEY}}
 _REPLACE_OBSERVATIONS = """
     DELETE FROM observations USING batch
     WHERE observations.id = batch.id AND observations.trace_id = batch.trace_id
@@ -95,11 +96,19 @@ def insert_scores(db: duckdb.DuckDBPyConnection, rows: Sequence[ScoreRow]) -> No
 def _insert(db: duckdb.DuckDBPyConnection, kind: type[Row], rows: Collection[Row]) -> None:
     if not rows:
         return
-    batch = {name: _column(name, rows) for name in kind.COLUMNS}
+    given = {name: list(map(attrgetter(name), rows)) for name in kind.COLUMNS}
+    # An optional column that nobody filled is left out, and becomes NULL: half of them are in a usual batch.
+    batch = {
+        name: _column(name, values)
+        for name, values in given.items()
+        if name not in _OPTIONAL[kind] or values.count(None) < len(values)
+    }
     # One column of numbers is read several times as fast as the three of text that say it for sure.
     if kind is not ObservationRow or _execute(db, _ANY_STORED, batch):
         _execute(db, _REPLACES[kind], batch)
-    _execute(db, _INSERTS[kind], batch)
+    _execute(db, _insert_sql(_TABLES[kind], batch, _COMPUTED.get(kind, {})), batch)
+    if kind in _TOUCHED:
+        _execute(db, f"INSERT INTO touched SELECT DISTINCT project_id, {_TOUCHED[kind]} FROM batch", batch)
 
 
 def _execute(db: duckdb.DuckDBPyConnection, sql: str, batch: dict[str, np.ndarray[Any, Any]]) -> list[Any]:  # noqa: ARG001
@@ -107,8 +116,7 @@ def _execute(db: duckdb.DuckDBPyConnection, sql: str, batch: dict[str, np.ndarra
     return db.execute(sql).fetchall()
 
 
-def _column(name: str, rows: Collection[Row]) -> np.ndarray[Any, Any]:
-    values: list[Any] = list(map(attrgetter(name), rows))
+def _column(name: str, values: list[Any]) -> np.ndarray[Any, Any]:
     if _is_integer(name):
         if None in values:
             values = [_NONE if value is None else value for value in values]

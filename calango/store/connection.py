@@ -8,6 +8,7 @@ bad write fails only its own caller.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import queue
 import threading
@@ -132,6 +133,7 @@ class Store:
             with self._lock:
                 if self._readers == 0:
                     db.execute(f"SET memory_limit = '{RESTING_MEMORY}'; SET memory_limit = '{MEMORY}'")
+                    _trim()
 
         self.write(shrink)
 
@@ -236,6 +238,12 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(path), config={"autoload_known_extensions": False})
     except duckdb.Error as error:
         raise _explained(error, path) from error
+
+
+def _trim() -> None:
+    """Give free memory back to the system, where the C library keeps it (glibc)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _damaged(path: Path) -> StoreError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import duckdb
 
 from calango.errors import StoreError
+from calango.store import turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             SELECT *, NULL::BIGINT AS ended_ns FROM dataset_items UNION ALL SELECT * FROM dataset_items_before;
         """,
     ),
+    Migration(5, "one row per trace, for questions about turns", turns.SCHEMA),
 )
 LATEST = MIGRATIONS[-1].number
 

@@ -62,6 +62,8 @@ def visible(where: Where) -> Where:
     return where.add("direct OR created_ns <= ?", time.time_ns() - PROPAGATION_NS)
 
 
+Position = tuple[int, str, str]
+"""Start (ns), trace id and id of the last row of a page."""
 LATEST_FIRST = "start_ns // 1000000 DESC, trace_id DESC, id DESC"
 
 
@@ -72,28 +74,42 @@ def observations(
     order: str = LATEST_FIRST,
     limit: int | None = None,
     offset: int = 0,
+    after: Position | None = None,
     wide: Collection[str] = ObservationRow.WIDE,
 ) -> list[ObservationRow]:
-    """Whole rows. Columns of ObservationRow.WIDE that are not in `wide` come as None, unread."""
+    """Whole rows. Columns of ObservationRow.WIDE that are not in `wide` come as None, unread.
+
+    `after` goes on behind that row, in the order LATEST_FIRST.
+    """
     columns = ", ".join(
         f"NULL AS {name}" if name in ObservationRow.WIDE and name not in wide else name
         for name in ObservationRow.COLUMNS
     )
     page = "" if limit is None else f" LIMIT {int(limit)} OFFSET {int(offset)}"
     if limit is not None and order == LATEST_FIRST:
-        where = _not_before_page(db, where, limit + offset)
+        where = _page(db, where, limit + offset, after)
     sql = f"SELECT {columns} FROM observations WHERE {where.sql} ORDER BY {order}{page}"
     return [ObservationRow(*row) for row in db.execute(sql, where.params).fetchall()]
 
 
-def _not_before_page(db: duckdb.DuckDBPyConnection, where: Where, count: int) -> Where:
-    """`where`, and not earlier than the last of the `count` latest rows.
+def _page(db: duckdb.DuckDBPyConnection, where: Where, rows: int, after: Position | None) -> Where:
+    """`where`, behind `after`, and not earlier than the last of the `rows` latest rows.
 
     Finding that time reads one column of numbers; sorting whole rows reads fifty columns of the table.
     """
-    sql = f"SELECT start_ns FROM observations WHERE {where.sql} ORDER BY start_ns DESC LIMIT 1 OFFSET {int(count) - 1}"
-    last = db.execute(sql, where.params).fetchone() if count > 0 else None
-    return where if last is None else where.and_also("start_ns >= ?", last[0] // MS * MS)
+    behind, same = where, 0
+    if after is not None:
+        start = after[0] // MS * MS
+        where = where.and_also("start_ns < CAST(? AS BIGINT)", start + MS)
+        same = count(
+            db, "observations", where.and_also("start_ns >= CAST(? AS BIGINT)", start)
+        )  # some of these came before
+        behind = where.and_also(
+            "(start_ns // 1000000, trace_id, id) < (CAST(? AS BIGINT), ?, ?)", start // MS, *after[1:]
+        )
+    sql = f"SELECT start_ns FROM observations WHERE {where.sql} ORDER BY start_ns DESC LIMIT 1 OFFSET ?"
+    last = db.execute(sql, [*where.params, rows + same - 1]).fetchone() if rows > 0 else None
+    return behind if last is None else behind.and_also("start_ns >= ?", last[0] // MS * MS)
 
 
 def count(db: duckdb.DuckDBPyConnection, table: str, where: Where) -> int:

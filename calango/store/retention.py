@@ -14,6 +14,7 @@ _OLD = """
 """
 # Of each table what belongs to the traces that go, or has no trace and is as old itself.
 _DELETES = (
+    "INSERT INTO touched SELECT project_id, trace_id FROM gone",
     "DELETE FROM observations AS t USING gone WHERE t.project_id = gone.project_id AND t.trace_id = gone.trace_id",
     "DELETE FROM traces AS t USING gone WHERE t.project_id = gone.project_id AND t.id = gone.trace_id",
     "DELETE FROM scores AS t USING gone WHERE t.project_id = gone.project_id AND t.trace_id = gone.trace_id",

@@ -51,6 +51,7 @@ def delete_score(db: duckdb.DuckDBPyConnection, project_id: str, score_id: str) 
 
 def delete_traces(db: duckdb.DuckDBPyConnection, project_id: str, ids: Collection[str]) -> None:
     """Remove traces with their observations and scores."""
+    db.execute("INSERT INTO touched SELECT ?, unnest(?)", [project_id, list(ids)])
     for table, column in (("observations", "trace_id"), ("traces", "id"), ("scores", "trace_id")):
         db.execute(
             f"DELETE FROM {table} WHERE project_id = ? AND {column} IN (SELECT unnest(?))",

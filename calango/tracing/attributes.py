@@ -14,7 +14,7 @@ from opentelemetry.util.types import AttributeValue
 
 from calango.ids import ID_LIMIT, check_id
 from calango.pricing import Cost
-from calango.records import Level
+from calango.records import COST_ESTIMATED, Level
 from calango.tracing.encoding import to_json
 
 TYPE = "langfuse.observation.type"
@@ -97,9 +97,11 @@ def usage_json(details: Mapping[str, int]) -> str:
     return to_json(dict(details)).decode()
 
 
-def cost_json(cost: Cost) -> str:
+def cost_attributes(cost: Cost) -> dict[str, AttributeValue]:
+    """The cost; metadata says when it is an estimate (`records.COST_ESTIMATED`)."""
     values = {"input": float(cost.input), "output": float(cost.output), "total": float(cost.total)}
-    return to_json(values).decode()
+    found: dict[str, AttributeValue] = {COST: to_json(values).decode()}
+    return found | flattened(METADATA, {COST_ESTIMATED: True}) if cost.estimated else found
 
 
 def time_json(ns: int) -> str:

@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
+from calango.price_file import prices_of
 from calango.settings import Settings
 from calango.tracing.destination import Destination, collector, destination
 from calango.tracing.lane import EachLane, Lane
@@ -67,6 +68,7 @@ class Tracing:
 
     def __init__(self, settings: Settings, to: Destination, beside: Destination | None = None) -> None:
         self.settings = settings
+        self.prices = prices_of(settings)
         self.destination = to
         self.lanes = [Lane(settings, each) for each in (to, beside) if each is not None]
         self.outbox = self.lanes[0].outbox

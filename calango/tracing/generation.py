@@ -12,7 +12,7 @@ from typing import Any, cast
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
-from calango import pricing
+from calango.pricing import Cost, Prices, Work
 from calango.records import Usage
 
 _PARAMETERS = (
@@ -27,6 +27,7 @@ _DURATIONS = {  # Ollama's nanoseconds -> our milliseconds
     "prompt_eval_duration": "prompt_ms",
     "eval_duration": "generation_ms",
 }
+_LONGEST_NS = 10**15  # eleven days; what claims to have worked longer tells nothing
 CHARS_PER_TOKEN = 4  # the usual rough measure, used only where a model did not count
 
 
@@ -50,6 +51,7 @@ class Answer:
     usage: Usage | None = None
     usage_details: Mapping[str, int] = field(default_factory=dict[str, int])
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    work: Work | None = None
 
 
 def model_call(
@@ -106,13 +108,12 @@ def answer(response: LLMResult | None, call: ModelCall) -> Answer:
     if told.get("done_reason") or told.get("finish_reason"):
         metadata["finish_reason"] = told.get("done_reason") or told.get("finish_reason")
     model = told.get("model_name") or told.get("model")
-    return Answer(message, last.text, str(model) if model else None, usage, details, metadata)
+    return Answer(message, last.text, str(model) if model else None, usage, details, metadata, _work(told))
 
 
-def cost_of(usage: Usage | None, call: ModelCall, answered_by: str | None) -> pricing.Cost | None:
-    if usage is None:
-        return None
-    return pricing.price(usage, answered_by or call.model, datetime.now(UTC), call.provider)
+def cost_of(found: Answer, call: ModelCall, prices: Prices) -> Cost | None:
+    """What a call that ends now cost; None when it has no known price."""
+    return prices.cost(found.usage, found.model or call.model, datetime.now(UTC), call.provider, found.work)
 
 
 def _usage(
@@ -175,6 +176,20 @@ def _durations(told: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(made, int) and isinstance(took, int) and took > 0:
         found["tokens_per_second"] = round(made / (took / 1e9), 2)
     return {"ollama": found} if found else {}
+
+
+def _work(told: Mapping[str, Any]) -> Work | None:
+    """How long Ollama's model worked. Loading it and waiting for other calls is no work, so the total comes last.
+
+    A prompt that was cached has no duration of its own.
+    """
+    prompt, made, total = (
+        value if isinstance(value := told.get(key), int) and 0 < value <= _LONGEST_NS else 0
+        for key in ("prompt_eval_duration", "eval_duration", "total_duration")
+    )
+    if prompt or made:
+        return Work(prompt, made)
+    return Work(0, total) if total else None
 
 
 def tool_schemas(kwargs: Mapping[str, Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResu
 from opentelemetry.trace import Span, SpanContext
 from opentelemetry.util.types import AttributeValue
 
+from calango.pricing import Prices
 from calango.tracing import attributes as at
 from calango.tracing import generation
 from calango.tracing.client import Tracing
@@ -63,6 +64,7 @@ class ModelCallbacks(CallbackHandler):
         if tracing is not None:
             super().__init__(public_key=tracing.destination.public_key)
         self._is_off = tracing is None
+        self._prices = tracing.prices if tracing is not None else Prices()
         self._spans = TurnSpans(tracing, about, trace_id, parent)
         self._is_full = tracing is not None and tracing.settings.trace_detail == "full"
         self._encoder = Encoder(full=self._is_full)
@@ -193,6 +195,7 @@ class ModelCallbacks(CallbackHandler):
         prompt_template = current_prompt()
         about: dict[str, Any] = prompt_template.as_metadata() if prompt_template is not None else {}
         about["tools"] = self._new_tools(kwargs)
+        about["ls_provider"] = call.provider  # or a backend may price a local model by a listed one's name
         attributes |= at.flattened(at.METADATA, about)
         self._start(name, attributes, run_id, parent_run_id).call = call
 
@@ -218,9 +221,9 @@ class ModelCallbacks(CallbackHandler):
             run.span.set_attribute(at.OUTPUT, run.partial_output())
         if answer.usage_details:
             run.span.set_attribute(at.USAGE, at.usage_json(answer.usage_details))
-        cost = generation.cost_of(answer.usage, run.call, answer.model)
+        cost = generation.cost_of(answer, run.call, self._prices)
         if cost is not None:
-            run.span.set_attribute(at.COST, at.cost_json(cost))
+            run.span.set_attributes(at.cost_attributes(cost))
         run.span.set_attributes(at.flattened(at.METADATA, answer.metadata))
 
 

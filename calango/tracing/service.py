@@ -13,7 +13,6 @@ from langchain_core.messages import BaseMessage
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
-from calango import pricing
 from calango.errors import InputError
 from calango.ids import check_trace_id
 from calango.records import Usage
@@ -111,9 +110,9 @@ class TracingService:
         if cost is not None:
             attributes[at.COST] = to_json({"total": float(cost)}).decode()
         elif tokens is not None:
-            priced = pricing.price(tokens, model, datetime.fromtimestamp(end / 1e9, UTC))
+            priced = self._tracing.prices.cost(tokens, model, datetime.fromtimestamp(end / 1e9, UTC))
             if priced is not None:
-                attributes[at.COST] = at.cost_json(priced)
+                attributes |= at.cost_attributes(priced)
         parent = span_context(trace.trace_id, trace.root_id)
         span: Span = self._tracing.start_span(name, attributes, parent=parent, start_ns=start)
         span.end(end)

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from calango.server.app import ROUTES
+from calango.server.routes.insights import QUESTIONS
 from calango.store.filters import OBSERVATION_COLUMNS
 from calango.store.views import V1_VIEWS, V2_VIEWS, View
 from tests.support.routing import route_of
@@ -183,6 +184,7 @@ def reads(owner: Twin, marks: tuple[str, str]) -> Iterator[str]:
     yield from ("/", f"{project}/traces/{TRACES[0]}", f"{project}/sessions/s", "/api/calango/status")
     yield from ("/api/calango/projects", f"/api/calango/media/{owner.project_id}/{media_id()}")
     yield "/api/calango/export?format=jsonl"
+    yield from (f"/api/calango/insights/{question}?since=2026-11-01&until=2026-12-01" for question in QUESTIONS)
     for path in (
         *(f"traces/{id_}" for id_ in [*TRACES, "legacy"]),
         *(f"observations/{id_}" for id_ in [*SPANS, "legacy-step"]),

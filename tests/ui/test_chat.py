@@ -51,7 +51,9 @@ def test_a_message_gets_an_answer_with_its_tool_call_and_what_it_took(unreachabl
     assert "calango\\-offline" in said(app)
 
 
-def test_the_caption_says_what_a_priced_answer_cost(unreachable: Opens) -> None:
+def test_the_caption_says_what_a_priced_answer_cost(unreachable: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALANGO_CURRENCY", "BRL")
+    monkeypatch.setenv("CALANGO_CURRENCY_RATE", "5.5")
     app = ask(unreachable(user="ana"), "Quanto é 6 * 7?")
     service = bundled.module("ui", "service")
     trace_id = service.chat().history(app.query_params["session"])[-1].trace_id
@@ -59,7 +61,10 @@ def test_the_caption_says_what_a_priced_answer_cost(unreachable: Opens) -> None:
     known = service.lookups().peek(key)
     result = replace(known.result, cost_usd=Decimal("0.0125"), usage=Usage(1200, 34, estimated=True), latency_ms=2345.6)
     service.lookups().put(key, replace(known, result=result))
-    assert "≈ 1.200 + 34 tokens · US\\$\xa00\\,0125 · 2\\,3\xa0s · [Trace](http" in said(app.run())
+    cost = "US\\$\xa00\\,0125 \\(R\\$\xa00\\,06875\\)"
+    assert f"≈ 1.200 + 34 tokens · {cost} · 2\\,3\xa0s · [Trace](http" in said(app.run())
+    service.lookups().put(key, replace(known, result=replace(result, cost_estimated=True)))
+    assert f"tokens · ≈ {cost} · " in said(app.run())
 
 
 def test_a_suggestion_is_asked_with_one_click(unreachable: Opens) -> None:

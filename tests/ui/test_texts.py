@@ -12,6 +12,7 @@ from string import Formatter
 import pytest
 
 from calango import bundled
+from calango.currency import Money
 
 i18n = bundled.module("ui", "i18n")
 UI = Path(__file__).parents[2] / "ui"
@@ -50,8 +51,10 @@ def test_numbers_money_and_times_follow_the_language() -> None:
     ns = int(now.timestamp()) * 10**9
     pt, en = i18n.Texts("pt_BR"), i18n.Texts("en")
     assert (pt.number(12345), en.number(12345)) == ("12.345", "12,345")
-    assert (pt.money(Decimal("0.000125")), en.money(Decimal("0.000125"))) == ("US$\xa00,000125", "$0.000125")
-    assert (pt.money(Decimal(3)), en.money(Decimal(3))) == ("US$\xa03,00", "$3.00")
+    small, plain = Money(Decimal("0.000125")), Money(Decimal(3))
+    assert (pt.money(small), en.money(small)) == ("US$\xa00,000125", "$0.000125")
+    assert (pt.money(plain), en.money(plain)) == ("US$\xa03,00", "$3.00")
+    assert pt.money(Money(Decimal("0.0123"), "BRL")) == "R$\xa00,0123"
     assert (pt.duration(2345), en.duration(2345)) == ("2,3\xa0s", "2.3\xa0s")
     assert pt.duration(340.4) == "340\xa0ms"
     assert pt.when(ns).startswith("01/03/2026")

@@ -77,6 +77,15 @@ def test_a_dotenv_file_is_read_and_the_environment_wins_over_it(monkeypatch, tmp
         ("CALANGO_MASK_PATTERNS", "a=x*", "'a' matches the empty text"),
         ("CALANGO_MASK_KEY", "short", "CALANGO_MASK_KEY must be"),
         ("CALANGO_THREADS_URL", "mysql://x", "CALANGO_THREADS_URL must start with postgresql://"),
+        ("CALANGO_GPU_HOUR_USD", "0", "CALANGO_GPU_HOUR_USD must be greater than 0"),
+        ("CALANGO_GPU_HOUR_USD", "NaN", "CALANGO_GPU_HOUR_USD must be a finite number"),
+        ("CALANGO_KWH_USD", "0.15", "CALANGO_GPU_WATTS is not set, but its partner is"),
+        ("CALANGO_GPU_WATTS", "350", "CALANGO_KWH_USD is not set, but its partner is"),
+        ("CALANGO_CURRENCY", "BRL", "CALANGO_CURRENCY_RATE is not set, but its partner is"),
+        ("CALANGO_CURRENCY_RATE", "5.4", "CALANGO_CURRENCY is not set, but its partner is"),
+        ("CALANGO_CURRENCY", "reais", "CALANGO_CURRENCY must be an ISO 4217 code other than USD"),
+        ("CALANGO_CURRENCY", "usd", "CALANGO_CURRENCY must be an ISO 4217 code other than USD"),
+        ("CALANGO_CURRENCY_RATE", "-1", "CALANGO_CURRENCY_RATE must be greater than 0"),
     ],
 )
 def test_a_bad_value_is_told_by_name_and_rule(monkeypatch, variable, value, told):
@@ -102,6 +111,14 @@ def test_one_key_without_the_other_names_the_one_that_is_missing(monkeypatch, gi
     monkeypatch.setenv(given, "x-lf-1")
 
     with pytest.raises(ConfigError, match=missing):
+        Settings.load()
+
+
+def test_an_hours_price_and_a_kwhs_price_exclude_each_other(monkeypatch):
+    for name in ("CALANGO_GPU_HOUR_USD", "CALANGO_KWH_USD", "CALANGO_GPU_WATTS"):
+        monkeypatch.setenv(name, "1")
+
+    with pytest.raises(ConfigError, match="CALANGO_GPU_HOUR_USD and CALANGO_KWH_USD are both set"):
         Settings.load()
 
 

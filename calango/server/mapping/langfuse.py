@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -88,39 +89,61 @@ _SPECIAL = frozenset(
 )
 
 
+_GROUPS = (_METADATA, _TRACE_METADATA, _EXPERIMENT, _PLAIN_METADATA)
+
+
+@lru_cache(maxsize=8192)
+def _place(key: str) -> tuple[str, str]:
+    """Where an attribute goes: a kind of place, and a column or what is left of the name.
+
+    Names come again with every span; looking a name up is much faster than taking it apart.
+    """
+    if not key.startswith("langfuse."):
+        return ("shared", _SHARED[key]) if key in _SHARED else ("foreign", key.partition(".")[0])
+    if key in _SPECIAL:
+        return "special", ""
+    if key in _TEXTS:
+        return "text", _TEXTS[key]
+    for prefix in _GROUPS:
+        if key.startswith(f"{prefix}."):
+            return prefix, key[len(prefix) + 1 :]
+        if key == prefix:
+            return "whole", prefix
+    return "none", ""
+
+
 def apply(row: ObservationRow, attributes: dict[str, Any]) -> tuple[str | None, set[str]]:
     """Fill `row`; return the observation's type when the attributes name one, and the first words of foreign names."""
     metadata: dict[str, str | None] = {}
     trace_metadata: dict[str, str | None] = {}
     experiment: dict[str, str | None] = {}
+    groups = {
+        _METADATA: metadata,
+        _TRACE_METADATA: trace_metadata,
+        _EXPERIMENT: experiment,
+        _PLAIN_METADATA: metadata,
+    }
     foreign: set[str] = set()
-    groups = (
-        (_TRACE_METADATA, trace_metadata),
-        (_EXPERIMENT, experiment),
-        (_PLAIN_METADATA, metadata),
-    )
+    special = False
     for key, value in attributes.items():
-        if not key.startswith("langfuse."):
-            if (column := _SHARED.get(key)) is None:
-                foreign.add(key.partition(".")[0])
-            elif not getattr(row, column):
-                setattr(row, column, as_text(value))
-        elif key in _SPECIAL:
-            continue
-        elif (column := _TEXTS.get(key)) is not None:
+        place, name = _place(key)
+        if place in groups:
+            groups[place][name] = value if type(value) is str else as_text(value)
+        elif place == "text":
             if value is not None and value != "":
-                setattr(row, column, as_text(value))
-        elif key.startswith(_METADATA):
-            _collect(metadata, key[len(_METADATA) :], value)
-        else:
-            for prefix, into in groups:
-                if key.startswith(prefix):
-                    _collect(into, key[len(prefix) :], value)
-                    break
+                setattr(row, name, value if type(value) is str else as_text(value))
+        elif place == "special":
+            special = True
+        elif place == "foreign":
+            foreign.add(name)
+        elif place == "whole":
+            _collect(groups[name], value)
+        elif place == "shared" and not getattr(row, name):
+            setattr(row, name, as_text(value))
     row.metadata_json = _dumped(metadata)
     row.trace_metadata_json = _dumped(trace_metadata)
     _apply_experiment(row, experiment)
-    if not _SPECIAL.isdisjoint(attributes):
+    if special:
         _apply_special(row, attributes)
     return _type(attributes), foreign
 
@@ -139,16 +162,13 @@ def _apply_experiment(row: ObservationRow, experiment: dict[str, str | None]) ->
     row.experiment_json = _dumped(experiment)
 
 
-def _collect(into: dict[str, str | None], rest: str, value: Any) -> None:
-    """`prefix.key` holds one value; the bare prefix holds a JSON object of them."""
-    if rest.startswith("."):
-        into[rest[1:]] = as_text(value)
-    elif not rest:
-        whole = as_dict(parsed(value) if isinstance(value, str) else value)
-        if whole is None:
-            into["metadata"] = as_text(value)
-        else:
-            into.update({key: as_text(item) for key, item in whole.items()})
+def _collect(into: dict[str, str | None], value: Any) -> None:
+    """An attribute that holds a JSON object of all values."""
+    whole = as_dict(parsed(value) if isinstance(value, str) else value)
+    if whole is None:
+        into["metadata"] = as_text(value)
+    else:
+        into.update({key: as_text(item) for key, item in whole.items()})
 
 
 def _dumped(texts: dict[str, str | None]) -> str | None:

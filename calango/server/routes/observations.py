@@ -67,17 +67,13 @@ async def list_v2(request: Request) -> Json:
     where = query.visible(query.of_project(project_of(request)))
     if not _structured(where, given):
         _plain_filters(where, given)
-    if cursor := given.get("cursor"):
-        start, trace_id, last_id = wire_v2.cursor_position(cursor)
-        where.add("start_ns < CAST(? AS BIGINT)", (start // query.MS + 1) * query.MS)
-        where.add(
-            "(start_ns // 1000000, trace_id, id) < (CAST(? AS BIGINT), ?, ?)", start // query.MS, trace_id, last_id
-        )
+    cursor = given.get("cursor")
+    after = wire_v2.cursor_position(cursor) if cursor else None
 
     def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         if limit == 0:
             return {"data": [], "meta": {}}
-        rows = query.observations(db, where, limit=limit + 1, wide=wire_v2.wide_columns(groups))
+        rows = query.observations(db, where, limit=limit + 1, after=after, wide=wire_v2.wide_columns(groups))
         more, rows = len(rows) > limit, rows[:limit]
         meta = {"cursor": wire_v2.cursor_after(rows[-1])} if more else {}
         return {"data": [wire_v2.observation_v2(row, groups, expanded) for row in rows], "meta": meta}

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
+from calango.pricing import Prices, Work
 from calango.records import Usage
-from calango.tracing.generation import ModelCall, answer, cost_of, model_call
+from calango.tracing import TracingService
+from calango.tracing.generation import Answer, ModelCall, answer, cost_of, model_call
+from tests.support.tracing import decoded, sent_spans, unsent_tracing
 
 CALL = ModelCall("m", None, {}, input_chars=400)
 
@@ -78,14 +83,51 @@ def test_a_call_that_never_answered_is_empty():
     assert answer(None, CALL).message is None
 
 
-def test_a_priced_model_has_a_cost_and_a_local_one_has_none():
-    usage = Usage(1000, 100)
+@pytest.mark.parametrize(
+    ("told", "work"),
+    [
+        ({"total_duration": 900, "prompt_eval_duration": 300, "eval_duration": 500}, Work(300, 500)),
+        ({"total_duration": 900, "eval_duration": 500}, Work(0, 500)),
+        ({"total_duration": 900}, Work(0, 900)),
+        ({"total_duration": 900, "prompt_eval_duration": 300}, Work(300, 0)),
+        ({"eval_duration": 10**30}, None),
+        ({"eval_duration": -5, "total_duration": "900"}, None),
+        ({}, None),
+    ],
+)
+def test_the_time_that_a_local_model_worked_leaves_out_loading_and_waiting(told, work):
+    assert answer(response(AIMessage("a", response_metadata=told)), CALL).work == work
 
-    priced = cost_of(usage, ModelCall("gpt-5-mini", "openai", {}, 0), None)
-    assert priced is not None
-    assert priced.total == priced.input + priced.output > Decimal(0)
-    assert cost_of(usage, ModelCall("llama3.1:8b", "ollama", {}, 0), None) is None
+
+@pytest.mark.parametrize(
+    ("call", "answered_by", "is_priced"),
+    [
+        (ModelCall("gpt-5-mini", "openai", {}, 0), None, True),
+        (ModelCall("no-such-model", "openai", {}, 0), "gpt-5-mini", True),
+        (ModelCall("no-such-model", "openai", {}, 0), None, False),
+        (ModelCall("deepseek-r1:8b", "ollama", {}, 0), None, False),
+    ],
+)
+def test_the_model_that_answered_is_priced_and_an_unknown_or_local_one_has_no_cost(call, answered_by, is_priced):
+    cost = cost_of(Answer(None, "", answered_by, Usage(1000, 100)), call, Prices())
+
+    assert (cost is not None) == is_priced
+    assert cost is None or cost.total == cost.input + cost.output > Decimal(0)
 
 
-def test_an_unknown_model_has_no_cost_rather_than_a_cost_of_zero():
-    assert cost_of(Usage(1, 1), ModelCall("no-such-model", "openai", {}, 0), None) is None
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_generation_logged_by_hand_has_the_price_of_its_time(home: Path, counted: bool):
+    old = '[[models]]\nmatch = "m"\ninput = 1\noutput = 2\nuntil = 2026-01-01\n'
+    home.mkdir()
+    (home / "prices.toml").write_text(old + old.replace("until", "from").replace("input = 1", "input = 10"))
+    tracing = unsent_tracing(home)
+    service, usage = TracingService(tracing=tracing), Usage(100_000, 50_000, estimated=not counted)
+    for year in (2025, 2026):
+        ended_ns = int(datetime(year, 6, 1, tzinfo=UTC).timestamp()) * 10**9
+        service.log_generation(service.create_trace(), "m", "oi", "olá", usage, end_ns=ended_ns)
+    spans = [span for span in sent_spans(tracing) if span.type == "generation"]
+    tracing.close(0)
+
+    told = [decoded(span.attributes["langfuse.observation.cost_details"]) for span in spans]
+    assert told == [{"input": 0.1, "output": 0.1, "total": 0.2}, {"input": 1.0, "output": 0.1, "total": 1.1}]
+    assert [span.metadata("cost_estimated") for span in spans] == [None if counted else True] * 2

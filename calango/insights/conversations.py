@@ -1,0 +1,104 @@
+# ruff: noqa: S608 - names of tables and columns come from this package; values are always parameters
+"""Conversations: how long, how fast, how they end, and what people come for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from calango.insights.answers import Conversation, Conversations
+from calango.insights.scope import THUMBS, Scope
+from calango.insights.times import iso
+
+ESCALATIONS = ("escalated", "human_handoff", "handoff")  # tags, or names of tools, that hand over to a person
+_SEQUENCE = 5  # intents of a conversation that are compared
+_JUDGED = f"""
+    , votes AS (
+        SELECT trace_id, count(*) AS votes, count(*) FILTER (value >= 0.5) AS votes_up FROM scores
+        WHERE project_id = $project AND name = '{THUMBS}' AND trace_id IS NOT NULL GROUP BY 1
+    ), sessions AS (
+        SELECT session_id, max(user_id) AS user_id, min(start_ns) AS start_ns, max(end_ns) AS end_ns,
+            count(*) AS turns, avg(latency_ms) AS response_ms, sum(cost_usd) AS cost_usd,
+            arg_max(outcome, start_ns) AS last_outcome,
+            bool_or(list_has_any(tags, $escalations) OR list_has_any(tools, $escalations)) AS escalated,
+            coalesce(sum(votes), 0) AS votes, coalesce(sum(votes_up), 0) AS votes_up,
+            arg_max(votes, start_ns) AS last_votes, arg_max(votes_up, start_ns) AS last_up,
+            arg_min(trace_id, start_ns) AS first_trace, sum(output_chars) AS characters,
+            count(output_chars) AS answers,
+            coalesce(list(intent ORDER BY start_ns) FILTER (intent IS NOT NULL), []) AS all_intents
+        FROM asked LEFT JOIN votes USING (trace_id) WHERE session_id IS NOT NULL GROUP BY 1
+    ), judged AS (
+        SELECT *, list_filter(all_intents, lambda x, i: i = 1 OR x <> all_intents[i - 1])[:{_SEQUENCE}] AS intents,
+            CASE WHEN escalated THEN 'escalated'
+            WHEN last_outcome <> 'ok' THEN 'abandoned'
+            WHEN last_up > 0 THEN 'resolved'
+            WHEN last_votes > 0 THEN 'unresolved'
+            ELSE 'open' END AS outcome
+        FROM sessions
+    )
+"""
+_TOTALS = """
+    SELECT count(*) AS count, avg(turns) AS turns_mean, quantile_cont(turns, 0.5) AS turns_p50,
+        quantile_cont((end_ns - start_ns) / 1e9, 0.5) AS duration_s_p50,
+        quantile_cont(response_ms, 0.5) AS response_ms_p50, sum(characters) / sum(answers) AS characters_mean
+    FROM judged
+"""
+_OUTCOMES = "SELECT outcome, count(*) AS count FROM judged GROUP BY 1 ORDER BY 2 DESC, 1"
+_DROPOFFS = """
+    SELECT turns, count(*) AS count FROM judged WHERE outcome IN ('abandoned', 'unresolved')
+    GROUP BY 1 ORDER BY 1 LIMIT 50
+"""
+_INTENTS = """
+    SELECT intents, count(*) AS count FROM judged WHERE len(intents) > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10
+"""
+_LATEST = """
+    , page AS (SELECT * FROM judged ORDER BY end_ns DESC, session_id LIMIT $limit OFFSET $offset)
+    SELECT p.*, o.input AS first_input FROM page AS p LEFT JOIN (
+        SELECT trace_id, left(arg_min(input, start_ns), 300) AS input FROM observations
+        WHERE project_id = $project AND is_root AND trace_id IN (SELECT first_trace FROM page) GROUP BY 1
+    ) AS o ON o.trace_id = p.first_trace ORDER BY end_ns DESC, session_id
+"""
+
+
+def conversations(db: duckdb.DuckDBPyConnection, scope: Scope, *, limit: int = 50, offset: int = 0) -> Conversations:
+    """Of the period's turns that belong to a session.
+
+    A conversation is escalated when a turn has a tag or a tool of ESCALATIONS, abandoned when its last turn did not
+    end well, resolved or unresolved by the vote on its last turn, else open.
+    """
+
+    def rows(rest: str, **given: Any) -> list[dict[str, Any]]:
+        return scope.rows(db, _JUDGED + rest, escalations=list(ESCALATIONS), **given)
+
+    totals = rows(_TOTALS)[0]
+    return Conversations(
+        count=totals["count"],
+        turns_mean=totals["turns_mean"],
+        turns_p50=totals["turns_p50"],
+        duration_s_p50=totals["duration_s_p50"],
+        response_ms_p50=totals["response_ms_p50"],
+        characters_mean=totals["characters_mean"],
+        outcomes={row["outcome"]: row["count"] for row in rows(_OUTCOMES)},
+        dropoffs={str(row["turns"]): row["count"] for row in rows(_DROPOFFS)},
+        intents=[(row["intents"], row["count"]) for row in rows(_INTENTS)],
+        latest=[_conversation(row) for row in rows(_LATEST, limit=limit, offset=offset)],
+    )
+
+
+def _conversation(row: dict[str, Any]) -> Conversation:
+    cost = row["cost_usd"]
+    return Conversation(
+        session_id=row["session_id"],
+        user_id=row["user_id"],
+        started_at=iso(row["start_ns"]),
+        ended_at=iso(row["end_ns"]),
+        turns=row["turns"],
+        duration_s=(row["end_ns"] - row["start_ns"]) / 1e9,
+        response_ms_mean=row["response_ms"],
+        cost_usd=None if cost is None else float(cost),
+        outcome=row["outcome"],
+        votes=row["votes"],
+        votes_up=row["votes_up"],
+        first_input=row["first_input"],
+    )

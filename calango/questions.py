@@ -1,0 +1,106 @@
+"""Asks the local server what `calango.insights` answers. One small client for the UI and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+import httpx
+import orjson
+from pydantic import TypeAdapter
+
+from calango.errors import BackendRefused, BackendUnreachable, InputError
+from calango.insights.answers import (
+    Conversations,
+    ErrorPattern,
+    Facts,
+    Group,
+    Overview,
+    Satisfaction,
+    ToolUse,
+    TurnPage,
+)
+from calango.local import LocalServer
+
+ROOT = "/api/calango/insights"
+ANSWER_S = 60.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a question is about: `since` and `until` as in `calango.insights.period`, the time zone, and filters."""
+
+    since: str = "7d"
+    until: str | None = None
+    zone: str = "UTC"
+    filters: tuple[tuple[str, str], ...] = ()
+
+    def params(self) -> dict[str, Any]:
+        given: dict[str, Any] = {"since": self.since, "until": self.until, "zone": self.zone, **dict(self.filters)}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class Questions:
+    """Each method asks one question. Raises InputError for what can't be asked, BackendUnreachable, BackendRefused."""
+
+    def __init__(self, server: LocalServer) -> None:
+        auth = (server.public_key, server.secret_key)
+        self._http = httpx.Client(base_url=server.base_url + ROOT, auth=auth, timeout=ANSWER_S, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def overview(self, about: Range) -> Overview:
+        return self._ask(Overview, "overview", about)
+
+    def breakdown(self, about: Range, by: str, *, order: str | None = None, limit: int = 1000) -> list[Group]:
+        return self._ask(list[Group], "breakdown", about, by=by, order=order, limit=limit)
+
+    def errors(self, about: Range, *, limit: int = 100) -> list[ErrorPattern]:
+        return self._ask(list[ErrorPattern], "errors", about, limit=limit)
+
+    def tools(self, about: Range) -> list[ToolUse]:
+        return self._ask(list[ToolUse], "tools", about)
+
+    def satisfaction(self, about: Range, *, comments: int = 50) -> Satisfaction:
+        return self._ask(Satisfaction, "satisfaction", about, limit=comments)
+
+    def conversations(self, about: Range, *, limit: int = 50, offset: int = 0) -> Conversations:
+        return self._ask(Conversations, "conversations", about, limit=limit, offset=offset)
+
+    def turns(self, about: Range, **options: Any) -> TurnPage:
+        """`order`, `limit`, `offset`, `text`, `scored`, `min_cost_usd`, `min_latency_ms`: see `insights.turns`."""
+        return self._ask(TurnPage, "turns", about, **options)
+
+    def values(self, about: Range) -> Facts:
+        return self._ask(Facts, "values", about)
+
+    def _ask(self, kind: type[T], question: str, about: Range, **more: Any) -> T:
+        params = about.params() | {name: value for name, value in more.items() if value is not None}
+        try:
+            answer = self._http.get(f"/{question}", params=params)
+        except httpx.HTTPError as error:
+            raise BackendUnreachable(
+                f"The local server does not answer ({type(error).__name__}).", "`calango status` shows it."
+            ) from error
+        if answer.status_code == 400:
+            raise InputError(str(orjson.loads(answer.content).get("message", "")))
+        if not answer.is_success:
+            raise BackendRefused(f"The local server answered {answer.status_code}.", status=answer.status_code)
+        return cast("T", _reader(kind).validate_python(orjson.loads(answer.content)["answer"]))
+
+
+@lru_cache(maxsize=32)
+def _reader(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

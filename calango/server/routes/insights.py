@@ -1,0 +1,114 @@
+"""Questions about turns, at `/api/calango/insights/…`: parameters in, an answer of `calango.insights` out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import available_timezones
+
+import duckdb
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.routing import Route
+
+from calango.errors import InputError
+from calango.insights import conversations, costs, errors, quality, turns
+from calango.insights.answers import TurnPage
+from calango.insights.period import period
+from calango.insights.scope import FILTERS, Scope, checked
+from calango.server import params
+from calango.server.errors import ApiError, refused
+from calango.server.http import Json, project_of, reading, writing
+from calango.store.turns import is_fresh, refresh
+
+PATH = "/api/calango/insights"
+MANY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    db: duckdb.DuckDBPyConnection
+    scope: Scope
+    given: QueryParams
+
+    def integer(self, name: str, default: int, maximum: int = MANY) -> int:
+        return params.integer(self.given, name, default, minimum=0, maximum=maximum)
+
+
+def _turns(asked: Asked) -> TurnPage:
+    given = asked.given
+    return turns.turns(
+        asked.db,
+        asked.scope,
+        order=given.get("order") or "latest",
+        limit=asked.integer("limit", 50, 1000),
+        offset=asked.integer("offset", 0),
+        text=params.text(given, "text"),
+        scored=params.text(given, "scored"),
+        min_cost_usd=params.number(given, "min_cost_usd"),
+        min_latency_ms=params.number(given, "min_latency_ms"),
+    )
+
+
+QUESTIONS: dict[str, Callable[[Asked], Any]] = {
+    "overview": lambda asked: costs.overview(asked.db, asked.scope),
+    "breakdown": lambda asked: costs.breakdown(
+        asked.db,
+        asked.scope,
+        asked.given.get("by") or asked.scope.period.grain(),
+        order=params.text(asked.given, "order"),
+        limit=asked.integer("limit", 1000),
+    ),
+    "errors": lambda asked: errors.errors(asked.db, asked.scope, limit=asked.integer("limit", 100, 1000)),
+    "tools": lambda asked: quality.tools(asked.db, asked.scope),
+    "satisfaction": lambda asked: quality.satisfaction(
+        asked.db, asked.scope, comments=asked.integer("limit", 50, 1000)
+    ),
+    "conversations": lambda asked: conversations.conversations(
+        asked.db, asked.scope, limit=asked.integer("limit", 50, 1000), offset=asked.integer("offset", 0)
+    ),
+    "turns": _turns,
+    "values": lambda asked: turns.values(asked.db, asked.scope, _fields(asked.given)),
+}
+
+
+async def answer(request: Request) -> Json:
+    """The answer, with the period that it is about."""
+    question = request.path_params["question"]
+    if question not in QUESTIONS:
+        raise ApiError(404, f"There is no question {question[:40]}; there are {', '.join(QUESTIONS)}.", "NotFoundError")
+    try:
+        scope = _scope(request)
+        if not await reading(request, is_fresh):
+            await writing(request, refresh)
+
+        def ask(db: duckdb.DuckDBPyConnection) -> Any:
+            turns.check_exists(db, scope)
+            return QUESTIONS[question](Asked(db, scope, request.query_params))
+
+        found = await reading(request, ask)
+    except InputError as error:
+        raise refused(str(error)) from None
+    about = {"start": scope.period.start.isoformat(), "end": scope.period.end.isoformat(), "zone": scope.period.zone}
+    return Json({"period": about, "answer": found})
+
+
+def _scope(request: Request) -> Scope:
+    given = request.query_params
+    zone = given.get("zone") or "UTC"
+    if zone not in available_timezones():
+        raise InputError(f"There is no time zone {zone[:40]}.", "Use an IANA name such as America/Sao_Paulo.")
+    asked = period(given.get("since") or "7d", params.text(given, "until"), zone, datetime.now(UTC))
+    return Scope(project_of(request), asked, checked({name: given.get(name) for name in FILTERS}))
+
+
+def _fields(given: QueryParams) -> tuple[str, ...]:
+    asked = tuple(params.listed(given, "fields"))
+    if unknown := [name for name in asked if name not in FILTERS]:
+        raise InputError(f"There is no filter {unknown[0][:40]}.", f"There are {', '.join(FILTERS)}.")
+    return asked or FILTERS
+
+
+ROUTES = [Route(f"{PATH}/{{question}}", answer)]

@@ -257,6 +257,16 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         body=_BYTES,
         names={"table": _TABLE},
     ),
+    ("GET", f"{C}/insights/{{question}}"): Operation(
+        "An answer about turns, with the period that it is about",
+        _ok(record("period:object answer:any")),
+        q.INSIGHTS,
+        names={
+            "question": one_of(
+                *("overview", "breakdown", "errors", "tools", "satisfaction", "conversations", "turns", "values")
+            )
+        },
+    ),
     ("GET", "/"): Operation("Recent traces", {200: ("A page", _HTML)}, is_open=True),
     ("GET", "/style.css"): Operation("How the pages look", {200: ("A style sheet", {"text/css": {}})}, is_open=True),
     ("GET", "/project/{project_id}/traces/{trace_id}"): Operation(

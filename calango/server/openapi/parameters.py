@@ -71,3 +71,23 @@ SIGNED = [query("expires", s.TEXT), query("signature", s.TEXT)]
 PROJECT = texts("project")
 FORMAT = query("format", one_of("parquet", "jsonl"))
 TRACE_FIELDS = query("fields", one_of("core", "io", "scores", "observations", "metrics"))
+_WHEN: Schema = {
+    "anyOf": [
+        one_of("today", "yesterday"),
+        {"type": "string", "pattern": "^[0-9]{1,5}[mhdw]$"},
+        {"type": "string", "format": "date"},
+        s.TIME,
+    ]
+}
+INSIGHTS = [
+    query("since", _WHEN),
+    query("until", {"anyOf": [{"type": "string", "format": "date"}, s.TIME]}),
+    query("zone", one_of("UTC", "America/Sao_Paulo", "Pacific/Apia")),
+    *texts("user", "session", "tag", "environment", "release", "name", "model", "tool", "prompt", "text", "scored"),
+    query("outcome", one_of("ok", "error", "cancelled", "interrupted")),
+    *texts("by", "order", "fields"),
+    whole("limit", 0, 1000),
+    whole("offset", 0, 10_000),
+    query("min_cost_usd", s.NUMBER),
+    query("min_latency_ms", s.NUMBER),
+]

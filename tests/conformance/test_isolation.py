@@ -22,6 +22,7 @@ ANSWERS_NOTHING_OF_A_PROJECT = {
     ("GET", "/api/public/health"),
     ("GET", "/api/public/ready"),
     ("GET", "/style.css"),
+    ("GET", "/api/calango/openapi.json"),
     ("POST", "/api/public/otel/v1/metrics"),
     # for the home's key alone, see tests/unit/server/test_projects.py
     ("POST", "/api/calango/projects"),

@@ -9,14 +9,16 @@ import duckdb
 from starlette.requests import Request
 
 from calango.server.errors import ApiError, invalid, problem
-from calango.server.http import Json, context_of, object_of, project_of, writing
+from calango.server.http import Json, batch_of, context_of, project_of, writing
 from calango.server.legacy import Batch, add_event, refusal
+from calango.server.mending import check
 from calango.server.shapes import as_dict, as_list
 from calango.store.write import patch_observations, patch_traces, put_scores
 
 
 async def ingest(request: Request) -> Json:
-    events = as_list((await object_of(request)).get("batch"))
+    body = await batch_of(request)
+    events = as_list((as_dict(body) or {}).get("batch"))
     if events is None:
         raise invalid(problem(["batch"], "Invalid input: expected array", "invalid_type", expected="array"))
     batch, now_ns, project_id = Batch(), time.time_ns(), project_of(request)
@@ -24,8 +26,9 @@ async def ingest(request: Request) -> Json:
     errors: list[dict[str, Any]] = []
     for item in events:
         event = as_dict(item) or {}
-        event_id = str(event.get("id", ""))
+        event_id = _id(event)
         try:
+            check(event)
             add_event(batch, event, project_id, now_ns)
         except ApiError as error:
             errors.append(refusal(event_id, error))
@@ -41,3 +44,7 @@ async def ingest(request: Request) -> Json:
 
     await writing(request, write)
     return Json({"successes": successes, "errors": errors}, 207)
+
+
+def _id(event: dict[str, Any]) -> str:
+    return str(value) if isinstance(value := event.get("id"), str | int) else ""

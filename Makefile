@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := --extra ui --extra postgres --extra studio --extra dev
+EXTRAS := --extra ui --extra alerts --extra postgres --extra studio --extra dev
 JOBS ?= 2
 SDK4 := .venv-sdk4
 

@@ -21,6 +21,7 @@ from calango.server.gate import SECURITY, Gate
 from calango.server.http import Context, Json
 from calango.server.intake import Share
 from calango.server.routes import (
+    alerts,
     archive,
     comments,
     configs,
@@ -123,6 +124,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{archive.PATH}/export", archive.export),
     Route(f"{archive.PATH}/import/{{table}}", archive.load, methods=["POST"]),
     *insights.ROUTES,
+    *alerts.ROUTES,
     *pages.ROUTES,
 ]
 

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calango.alerts.watch import Watch
 from calango.server import mending
 from calango.server.auth import Key, Keyring
 from calango.server.bodies import expected
@@ -43,6 +44,7 @@ class Context:
     version: str
     hosts: frozenset[str]
     loopback: bool
+    watch: Watch | None = None
     signing_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     started_ns: int = field(default_factory=time.time_ns)
     last_request: float = field(default_factory=time.monotonic)

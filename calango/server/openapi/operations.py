@@ -267,6 +267,24 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             )
         },
     ),
+    ("GET", f"{C}/alerts"): Operation(
+        "Alert rules, mutes and incidents (home's key)",
+        _ok(record("rules:objects targets:texts incidents:objects")),
+        q.LATEST,
+    ),
+    ("GET", f"{C}/alerts/messages"): Operation("What was told (home's key)", _ok(record("messages:objects")), q.LATEST),
+    ("POST", f"{C}/alerts/check"): Operation("Evaluate every rule now (home's key)", _ok(record("rules:objects"))),
+    ("PUT", f"{C}/alerts/mutes"): Operation(
+        "Mute a rule for some seconds, 0 ends it (home's key)",
+        _ok(record("rule:text mutedUntil:text?")),
+        body=_json(record("rule:text!", seconds={"type": "number", "minimum": 0, "maximum": 7_776_000})),
+    ),
+    ("POST", f"{C}/alerts/incidents/{{incident_id}}/acknowledge"): Operation(
+        "No more reminders of an incident (home's key)", _ok(record("id:text"))
+    ),
+    ("POST", f"{C}/alerts/targets/{{target}}/try"): Operation(
+        "Send a test message (home's key)", _ok(record("target:text delivered:flag error:text?"))
+    ),
     ("GET", "/"): Operation("Recent traces", {200: ("A page", _HTML)}, is_open=True),
     ("GET", "/style.css"): Operation("How the pages look", {200: ("A style sheet", {"text/css": {}})}, is_open=True),
     ("GET", "/project/{project_id}/traces/{trace_id}"): Operation(

@@ -31,6 +31,7 @@ def whole(name: str, low: int, high: int) -> Parameter:
 
 
 FROM_TO = times("fromTimestamp", "toTimestamp")
+LATEST = [whole("limit", 1, 1000)]
 PAGED = [whole("page", 1, 10**9), whole("limit", 1, 100)]
 FILTER = document("filter", {"type": "array", "items": s.FILTER, "maxItems": 100})
 OBSERVATIONS = [

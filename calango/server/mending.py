@@ -18,6 +18,7 @@ from calango.store.writable import DEPTH, is_writable
 
 MAX_MENDED = 8 * 1024 * 1024  # it takes a few hundred ns for each thing in the body
 MAX_VALUES = 4_000_000
+MAX_ITEMS = 100_000
 _MARK = secrets.token_hex(16).encode()  # nobody can send it
 _DEEPEST = DEPTH + 16  # in the body; the items are looked at one by one
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|[\]}]|-?(?:Infinity|NaN)|-?[0-9][0-9.eE+-]*+', re.DOTALL)
@@ -40,6 +41,15 @@ def json_of(raw: bytes, *, mend: bool = False) -> Any:
         except orjson.JSONDecodeError:
             pass
     raise ApiError(400, f"Invalid JSON in the request body: {reason}.", "InvalidRequestError") from None
+
+
+def bounded(items: list[Any]) -> list[Any]:
+    """The items of a batch; ApiError 413 when there are too many for one answer."""
+    if len(items) > MAX_ITEMS:
+        raise ApiError(
+            413, f"The batch has {len(items)} items; at most {MAX_ITEMS} come at once: send smaller batches."
+        )
+    return items
 
 
 def check(item: Any) -> None:

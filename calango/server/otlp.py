@@ -16,7 +16,6 @@ from calango.server.salvage import Salvaged
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-MAX_SPANS = 100_000
 _LARGE = 8 * 1024 * 1024
 _NOT_OTLP = "The body is not a valid OTLP ExportTraceServiceRequest."
 
@@ -42,8 +41,8 @@ def decode_spans(body: bytes, kind: str) -> Salvaged:
         raise ApiError(413, f"The body has more than {mending.MAX_VALUES} fields: send smaller batches.")
     found = _protobuf(body) if kind == PROTOBUF else _json(body)
     spans = sum(len(part.spans) for group in found.request.resource_spans for part in group.scope_spans)
-    if spans > MAX_SPANS:
-        raise ApiError(413, f"The body has {spans} spans; at most {MAX_SPANS} come at once: send smaller batches.")
+    if spans > mending.MAX_ITEMS:
+        raise ApiError(413, f"{spans} spans; at most {mending.MAX_ITEMS} come at once: send smaller batches.")
     return found
 
 

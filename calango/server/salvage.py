@@ -163,19 +163,21 @@ def _varint(raw: memoryview, at: int) -> tuple[int, int]:
 
 def has_more_fields(body: bytes, limit: int) -> bool:
     """Whether decoding `body` makes more than `limit` fields; some take 25 times their bytes. Broken ones count."""
-    waiting, count = [("request", memoryview(body))], 0
-    while waiting:
-        kind, raw = waiting.pop()
-        inside = _INSIDE.get(kind, {})
+    whole = memoryview(body)
+    open_, count = [(_INSIDE["request"], whole, _fields(whole))], 0
+    while open_:
+        inside, raw, fields = open_[-1]
         try:
-            for number, start, end in _fields(raw):
-                count += 1
-                if count > limit:
-                    return True
-                if start >= 0 and number in inside:
-                    waiting.append((inside[number], raw[start:end]))
-        except ValueError:
+            number, start, end = next(fields)
+        except (StopIteration, ValueError):
+            open_.pop()
             continue
+        count += 1
+        if count > limit:
+            return True
+        if 0 <= start < end and number in inside:
+            part = raw[start:end]
+            open_.append((_INSIDE[inside[number]], part, _fields(part)))
     return False
 
 

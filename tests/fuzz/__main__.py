@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -24,16 +25,17 @@ EVERYTHING = list(HealthCheck)
 
 def main() -> int:
     warnings.simplefilter("ignore")
+    logging.disable()
     minutes = float(os.environ.get("FUZZ_MINUTES", "60"))
     number = int(os.environ.get("FUZZ_SEED", str(time.time_ns() % 2**32)))
     said(f"fuzzing for {minutes:g} minutes from seed {number}")
     campaign = Campaign(time.monotonic() + minutes * 60)
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder) / "home") as server:
-        with client_of(server) as client:
-            routes.seeded(client)
         asked = [(operation, mode) for operation in routes.operations(server) for mode in routes.modes(operation)]
         while campaign.has_time:
             number += 1
+            with client_of(server) as client:  # some rows were deleted
+                routes.seeded(client)
             for name in decoders.TARGETS:
                 campaign.run(name, decode, name, CASES, number, campaign.counts)
             for operation, mode in asked:

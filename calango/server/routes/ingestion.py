@@ -6,12 +6,13 @@ import time
 from typing import Any
 
 import duckdb
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from calango.server.errors import ApiError, invalid, problem
 from calango.server.http import Json, batch_of, context_of, project_of, writing
 from calango.server.legacy import Batch, add_event, refusal
-from calango.server.mending import check
+from calango.server.mending import bounded, check
 from calango.server.shapes import as_dict, as_list
 from calango.store.write import patch_observations, patch_traces, put_scores
 
@@ -21,7 +22,21 @@ async def ingest(request: Request) -> Json:
     events = as_list((as_dict(body) or {}).get("batch"))
     if events is None:
         raise invalid(problem(["batch"], "Invalid input: expected array", "invalid_type", expected="array"))
-    batch, now_ns, project_id = Batch(), time.time_ns(), project_of(request)
+    batch, project_id, prices = Batch(), project_of(request), context_of(request).prices
+    verdict = await run_in_threadpool(_sorted, batch, bounded(events), project_id)
+
+    def write(db: duckdb.DuckDBPyConnection) -> None:
+        patch_traces(db, batch.traces)
+        patch_observations(db, batch.observations, prices.apply)
+        put_scores(db, batch.scores)
+
+    await writing(request, write)
+    return Json(verdict, 207)
+
+
+def _sorted(batch: Batch, events: list[Any], project_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Put every event that makes sense into `batch`; what became of each, as the answer says it."""
+    now_ns = time.time_ns()
     successes: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     for item in events:
@@ -34,16 +49,7 @@ async def ingest(request: Request) -> Json:
             errors.append(refusal(event_id, error))
         else:
             successes.append({"id": event_id, "status": 201})
-
-    prices = context_of(request).prices
-
-    def write(db: duckdb.DuckDBPyConnection) -> None:
-        patch_traces(db, batch.traces)
-        patch_observations(db, batch.observations, prices.apply)
-        put_scores(db, batch.scores)
-
-    await writing(request, write)
-    return Json({"successes": successes, "errors": errors}, 207)
+    return {"successes": successes, "errors": errors}
 
 
 def _id(event: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from calango.server import params, wire_scores
 from calango.server.errors import ApiError, invalid, not_found, problem
 from calango.server.http import Json, batch_of, project_of, reading, writing
-from calango.server.mending import check
+from calango.server.mending import bounded, check
 from calango.server.routes.configs import configs_of, configured
 from calango.server.routes.traces import traces_by_id
 from calango.server.shapes import as_dict, as_list
@@ -43,7 +43,7 @@ async def create(request: Request) -> Json:
     body = await batch_of(request)
     project_id, now_ns = project_of(request), time.time_ns()
     items = as_list(body)
-    sent = [body] if items is None else items
+    sent = [body] if items is None else bounded(items)
     configs = await reading(request, lambda db: configs_of(db, project_id, sent)) if _names_config(sent) else {}
     if items is None:
         single = as_dict(body)

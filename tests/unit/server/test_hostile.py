@@ -121,7 +121,10 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(shared: Loc
 def test_a_connection_is_of_use_after_a_body_that_was_too_large(shared: LocalServer):
     with connected(address_of(shared.base_url)) as connection:
         connection.sendall(post(shared, "/api/public/scores", 70_000_000))
-        assert connection.recv(65536).startswith(b"HTTP/1.1 413")
+        refusal = b""
+        while not refusal.endswith(b"}"):  # head and body may come one after the other
+            refusal += connection.recv(65536)
+        assert refusal.startswith(b"HTTP/1.1 413")
         for _ in range(70):
             connection.sendall(bytes(1_000_000))
         connection.sendall(b"GET /api/public/health HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -106,9 +106,9 @@ def test_a_period_without_turns_says_so_and_is_no_error(calango):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("cost", "--where", "user=nobody"), "There is no user 'nobody'. There are user-"),
+        (("cost", "--where", "user=nobody"), "There is no user 'nobody'."),
         (("cost", "--where", "model=gpt-9"), "There is no model 'gpt-9'. There are "),
-        (("cost", "--where", "mood=bad"), "There is no filter mood. There are user"),
+        (("cost", "--where", "mood=bad"), "There is no filter mood."),
         (("cost", "--where", "user"), "'user' is no filter"),
         (("cost", "--by", "mood"), "Nothing can be grouped by mood"),
         (("report", "--since", "sometime"), "'sometime' is no time range"),

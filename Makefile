@@ -4,11 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := --extra ui --extra postgres --extra studio --extra dev
+EXTRAS := --extra ui --extra alerts --extra postgres --extra studio --extra dev
 JOBS ?= 2
 SDK4 := .venv-sdk4
 
-.PHONY: help install demo studio up test test-sdk4 check format bench bench-server faults kills docs lock clean
+.PHONY: help install demo studio up test test-sdk4 check format bench bench-server faults kills fuzz docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ lock: ## Resolve the dependencies again and write uv.lock
 
 faults: install ## 500 turns and 200 votes against faults and kills; prints what was found
 	@$(BIN)/python -m tests.faults.campaign
+
+fuzz: install ## Ask all that reads what comes from outside for FUZZ_MINUTES (60); prints what was found
+	@$(BIN)/python -m tests.fuzz
 
 kills: install ## Kill the server 50 times under load; prints what was kept
 	@$(BIN)/python -m tests.faults.kills

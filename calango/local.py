@@ -210,6 +210,13 @@ def _child_environment(settings: Settings) -> dict[str, str]:
         "CALANGO_SERVER_IDLE": str(settings.server_idle_s),
         "CALANGO_RETENTION_DAYS": str(settings.retention_days),
         "CALANGO_RETENTION_MB": str(settings.retention_mb),
+        "CALANGO_ALERTS": str(settings.alerts.expanduser().absolute()) if settings.alerts is not None else "",
+        "CALANGO_ALERTS_EVERY": str(settings.alerts_every_s),
+        "CALANGO_ALERTS_PRIVATE": str(settings.alerts_private),
+        "CALANGO_LOCALE": settings.locale,
+        "CALANGO_TIME_ZONE": settings.time_zone,
+        "CALANGO_UI_PORT": str(settings.ui_port),
+        "CALANGO_UI_URL": settings.ui_url or "",
         "CALANGO_PRICES": str(settings.prices.expanduser().absolute()) if settings.prices is not None else "",
     }
 

@@ -238,6 +238,28 @@ class Settings(BaseSettings):
         validation_alias=_names("CALANGO_UI_PORT"),
         description="Port of the chat UI.",
     )
+    ui_url: str | None = Field(
+        None,
+        min_length=1,
+        validation_alias=_names("CALANGO_UI_URL"),
+        description="Address of the UI in links of messages; this machine's when not set.",
+    )
+    alerts: Path | None = Field(
+        None,
+        validation_alias=_names("CALANGO_ALERTS"),
+        description="Your own file of alert rules; `alerts.toml` in CALANGO_HOME when not set.",
+    )
+    alerts_every_s: float = Field(
+        600.0,
+        ge=0,
+        validation_alias=_names("CALANGO_ALERTS_EVERY"),
+        description="Seconds between two evaluations of the alert rules in a running server; 0 means never.",
+    )
+    alerts_private: bool = Field(
+        False,
+        validation_alias=_names("CALANGO_ALERTS_PRIVATE"),
+        description="Whether alerts may be sent to addresses in private networks.",
+    )
     locale: Annotated[Literal["pt_BR", "en"], BeforeValidator(_locale)] = Field(
         "pt_BR",
         validation_alias=_names("CALANGO_LOCALE"),

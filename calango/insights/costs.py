@@ -151,6 +151,12 @@ def _plain(name: str, value: Any) -> Any:
     return float(value) if name in _FRACTIONS else int(value)
 
 
+def total(db: duckdb.DuckDBPyConnection, scope: Scope) -> Measures:
+    """All turns of the period together."""
+    row = next(iter(_rows(db, scope, None, "key")), None)
+    return _measures(row) if row else Measures()
+
+
 def overview(db: duckdb.DuckDBPyConnection, scope: Scope) -> Overview:
     """The total, and how it compares with the period before."""
     periods = (scope, scope.at(scope.period.before()))

@@ -15,11 +15,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from calango.errors import CalangoError
-from calango.server import left_out, pages
+from calango.server import left_out, openapi, pages, paths
 from calango.server.errors import ApiError
 from calango.server.gate import SECURITY, Gate
 from calango.server.http import Context, Json
+from calango.server.intake import Share
 from calango.server.routes import (
+    alerts,
     archive,
     comments,
     configs,
@@ -44,12 +46,15 @@ from calango.server.routes import (
 
 log = logging.getLogger(__name__)
 PUBLIC = "/api/public"
+_LATER = {"retry-after": "2"}
 
+paths.know_text()
 ROUTES: list[BaseRoute] = [
     Route(f"{PUBLIC}/health", meta.health),
     Route(f"{PUBLIC}/ready", meta.health),
     Route(f"{PUBLIC}/projects", meta.projects),
     Route("/api/calango/status", meta.status),
+    Route(openapi.PATH, meta.document),
     Route(projects.PATH, projects.list_projects),
     Route(projects.PATH, projects.create, methods=["POST"]),
     Route(f"{projects.PATH}/{{project_id}}/keys", projects.create_key, methods=["POST"]),
@@ -59,41 +64,41 @@ ROUTES: list[BaseRoute] = [
     Route(f"{PUBLIC}/ingestion", ingestion.ingest, methods=["POST"]),
     Route(f"{PUBLIC}/traces", traces.list_traces),
     Route(f"{PUBLIC}/traces", traces.delete_many, methods=["DELETE"]),
-    Route(f"{PUBLIC}/traces/{{trace_id:path}}", traces.get_trace),
-    Route(f"{PUBLIC}/traces/{{trace_id:path}}", traces.delete_trace, methods=["DELETE"]),
+    Route(f"{PUBLIC}/traces/{{trace_id:text}}", traces.get_trace),
+    Route(f"{PUBLIC}/traces/{{trace_id:text}}", traces.delete_trace, methods=["DELETE"]),
     Route(f"{PUBLIC}/observations", observations.list_v1),
-    Route(f"{PUBLIC}/observations/{{observation_id:path}}", observations.get_v1),
+    Route(f"{PUBLIC}/observations/{{observation_id:text}}", observations.get_v1),
     Route(f"{PUBLIC}/v2/observations", observations.list_v2),
     Route(f"{PUBLIC}/scores", scores.create, methods=["POST"]),
     Route(f"{PUBLIC}/scores", scores.list_v1),
-    Route(f"{PUBLIC}/scores/{{score_id:path}}", scores.get_v1),
-    Route(f"{PUBLIC}/scores/{{score_id:path}}", scores.delete, methods=["DELETE"]),
+    Route(f"{PUBLIC}/scores/{{score_id:text}}", scores.get_v1),
+    Route(f"{PUBLIC}/scores/{{score_id:text}}", scores.delete, methods=["DELETE"]),
     Route(f"{PUBLIC}/v2/scores", scores.list_v2),
-    Route(f"{PUBLIC}/v2/scores/{{score_id:path}}", scores.get_v2),
+    Route(f"{PUBLIC}/v2/scores/{{score_id:text}}", scores.get_v2),
     Route(f"{PUBLIC}/v3/scores", scores.list_v3),
     Route(f"{PUBLIC}/sessions", sessions.list_sessions),
-    Route(f"{PUBLIC}/sessions/{{session_id:path}}", sessions.get_session),
+    Route(f"{PUBLIC}/sessions/{{session_id:text}}", sessions.get_session),
     Route(f"{PUBLIC}/metrics", metrics.v1),
     Route(f"{PUBLIC}/metrics/daily", metrics.daily),
     Route(f"{PUBLIC}/v2/metrics", metrics.v2),
     Route(f"{PUBLIC}/v2/prompts", prompts.list_prompts),
     Route(f"{PUBLIC}/v2/prompts", prompts.create, methods=["POST"]),
-    Route(f"{PUBLIC}/v2/prompts/{{name:path}}/versions/{{version:int}}", prompts.set_labels, methods=["PATCH"]),
-    Route(f"{PUBLIC}/v2/prompts/{{name:path}}", prompts.get),
-    Route(f"{PUBLIC}/v2/prompts/{{name:path}}", prompts.delete, methods=["DELETE"]),
+    Route(f"{PUBLIC}/v2/prompts/{{name:text}}/versions/{{version}}", prompts.set_labels, methods=["PATCH"]),
+    Route(f"{PUBLIC}/v2/prompts/{{name:text}}", prompts.get),
+    Route(f"{PUBLIC}/v2/prompts/{{name:text}}", prompts.delete, methods=["DELETE"]),
     Route(f"{PUBLIC}/v2/datasets", datasets.list_datasets),
     Route(f"{PUBLIC}/v2/datasets", datasets.create, methods=["POST"]),
-    Route(f"{PUBLIC}/v2/datasets/{{name:path}}", datasets.get),
+    Route(f"{PUBLIC}/v2/datasets/{{name:text}}", datasets.get),
     Route(f"{PUBLIC}/dataset-items", datasets.list_items),
     Route(f"{PUBLIC}/dataset-items", datasets.put_item, methods=["POST"]),
-    Route(f"{PUBLIC}/dataset-items/{{item_id:path}}", datasets.get_item),
-    Route(f"{PUBLIC}/dataset-items/{{item_id:path}}", datasets.delete_item, methods=["DELETE"]),
-    Route(f"{PUBLIC}/datasets/{{name:path}}/runs", runs.list_runs),
-    Route(f"{PUBLIC}/datasets/{{name:path}}/runs/{{run_name:path}}", runs.get_run),
-    Route(f"{PUBLIC}/datasets/{{name:path}}/runs/{{run_name:path}}", runs.delete_run, methods=["DELETE"]),
+    Route(f"{PUBLIC}/dataset-items/{{item_id:text}}", datasets.get_item),
+    Route(f"{PUBLIC}/dataset-items/{{item_id:text}}", datasets.delete_item, methods=["DELETE"]),
+    Route(f"{PUBLIC}/datasets/{{name:text}}/runs", runs.list_runs),
+    Route(f"{PUBLIC}/datasets/{{name:text}}/runs/{{run_name:text}}", runs.get_run),
+    Route(f"{PUBLIC}/datasets/{{name:text}}/runs/{{run_name:text}}", runs.delete_run, methods=["DELETE"]),
     Route(f"{PUBLIC}/datasets", datasets_v1.list_datasets),
     Route(f"{PUBLIC}/datasets", datasets_v1.create, methods=["POST"]),
-    Route(f"{PUBLIC}/datasets/{{name:path}}", datasets_v1.get),
+    Route(f"{PUBLIC}/datasets/{{name:text}}", datasets_v1.get),
     Route(f"{PUBLIC}/dataset-run-items", runs.list_run_items),
     Route(f"{PUBLIC}/dataset-run-items", runs.put_item, methods=["POST"]),
     Route(f"{PUBLIC}/experiments", experiments.list_experiments),
@@ -119,6 +124,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{archive.PATH}/export", archive.export),
     Route(f"{archive.PATH}/import/{{table}}", archive.load, methods=["POST"]),
     *insights.ROUTES,
+    *alerts.ROUTES,
     *pages.ROUTES,
 ]
 
@@ -152,16 +158,19 @@ class Activity:
             await self.app(scope, receive, send)
             return
         self.context.active += 1
+        share = Share(self.context.room)
+        scope.setdefault("state", {})["share"] = share
         try:
             await self.app(scope, receive, send)
         finally:
+            share.end()
             self.context.active -= 1
             self.context.last_request = time.monotonic()
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return Json(error.body(), error.status)
+    return Json(error.body(), error.status, headers=_LATER if error.status == 503 else None)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -178,7 +187,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _failure(_request: Request, error: Exception) -> Response:
     """The store refused or failed (disk full, closing): the sender keeps what it has and tries again."""
     log.error("%s", error)
-    return Json({"message": str(error), "error": type(error).__name__}, 503)
+    return Json({"message": str(error), "error": type(error).__name__}, 503, headers=_LATER)
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from calango.server.errors import ApiError, invalid, problem
-from calango.server.mapping.langfuse import LEVELS, TYPES, tags_of
+from calango.server.mapping.langfuse import LEVELS, TYPES, tags_of, version_of
 from calango.server.mapping.usage import set_cost, set_usage
 from calango.server.shapes import as_dict, as_text
 from calango.server.times import parse_iso
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _VERBS = ("create", "update")
 _KINDS = {f"{kind.lower()}-{verb}": kind for kind in TYPES for verb in _VERBS}
+_OTHERS = frozenset({"trace-create", "score-create", "observation-create", "observation-update"})
 _TEXTS = {
     "name": "name",
     "traceId": "trace_id",
@@ -66,8 +67,7 @@ def add_event(batch: Batch, event: dict[str, Any], project_id: str, now_ns: int)
     kind, body = event.get("type"), as_dict(event.get("body"))
     if kind == "sdk-log":
         return
-    known = kind in {"trace-create", "score-create", "observation-create", "observation-update"} or kind in _KINDS
-    if not known:
+    if not isinstance(kind, str) or (kind not in _OTHERS and kind not in _KINDS):
         note: dict[str, Any] = {"errors": [], "note": "No matching discriminator", "discriminator": "type"}
         raise invalid(problem(["type"], "Invalid input", "invalid_union", **note))
     if body is None:
@@ -82,7 +82,7 @@ def add_event(batch: Batch, event: dict[str, Any], project_id: str, now_ns: int)
         batch.traces.append(_trace(body, project_id, at, now_ns))
     else:
         named = str(body.get("type", "")).upper()
-        type_ = _KINDS.get(str(kind)) or (named if named in TYPES else "SPAN")
+        type_ = _KINDS.get(kind) or (named if named in TYPES else "SPAN")
         batch.observations.append(_observation(body, type_, project_id, at, now_ns))
 
 
@@ -134,7 +134,7 @@ def _observation(body: dict[str, Any], kind: str, project_id: str, at: int, now_
     level = str(body.get("level", "")).upper()
     if level in LEVELS:
         values["level"] = level
-    if isinstance(version := body.get("promptVersion"), int):
+    if (version := version_of(body.get("promptVersion"))) is not None:
         values["prompt_version"] = version
     if (parameters := as_dict(body.get("modelParameters"))) is not None:
         values["model_parameters_json"] = as_text(parameters)

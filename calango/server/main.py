@@ -26,6 +26,7 @@ except ImportError:  # Windows, which has no such limit
     resource = None
 
 from calango import __version__, local
+from calango.alerts.setup import watch_of
 from calango.errors import CalangoError, HomeError, LocalServerError
 from calango.price_file import prices_of
 from calango.pricing import Prices
@@ -81,9 +82,14 @@ def serve(
         with contextlib.closing(listener):
             context = _context(store, keys, address, prices)
             base_url = _base_url(address, listener.getsockname()[1])
-            keeping = Keeping(settings.retention_days, settings.retention_mb)
+            context.watch = watch_of(settings, store, keys.project_id)
             clear_copies(home)
-            server = Server(context, settings.server_idle_s if background else 0, limits, keeping)
+            upkeep = Upkeep(
+                context,
+                Keeping(settings.retention_days, settings.retention_mb),
+                alerts_every_s=settings.alerts_every_s,
+            )
+            server = Server(context, settings.server_idle_s if background else 0, limits)
 
             def ready() -> None:
                 word.announce(home, base_url=base_url, instance_id=context.instance_id, version=__version__)
@@ -92,7 +98,11 @@ def serve(
                     on_ready(base_url)
 
             server.on_ready = ready
-            server.run(sockets=[listener])
+            upkeep.start()
+            try:
+                server.run(sockets=[listener])
+            finally:
+                upkeep.stop()
     finally:
         store.close()
         word.withdraw(home)
@@ -191,9 +201,7 @@ def _base_url(address: str, port: int) -> str:
 class Server(uvicorn.Server):
     """uvicorn, with an idle end, and signals that end it without killing the process before it has closed its store."""
 
-    def __init__(
-        self, context: Context, idle_s: float, limits: Limits = LIMITS, keeping: Keeping | None = None
-    ) -> None:
+    def __init__(self, context: Context, idle_s: float, limits: Limits = LIMITS) -> None:
         super().__init__(
             uvicorn.Config(
                 create_app(context),
@@ -211,14 +219,12 @@ class Server(uvicorn.Server):
         )
         self.context = context
         self.idle_s = idle_s
-        self.upkeep = Upkeep(context, keeping or Keeping())
         self.on_ready: Callable[[], None] = lambda: None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self.on_ready()
-            self._upkeep = asyncio.create_task(self.upkeep.run())
             if self.idle_s > 0:
                 self._watcher = asyncio.create_task(self._end_when_idle())
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Any
-
-import orjson
-from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
+from google.protobuf.json_format import MessageToJson, ParseDict
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
@@ -15,12 +10,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from calango.server.errors import ApiError
-from calango.server.shapes import as_dict, as_list
+from calango.server import mending, salvage
+from calango.server.errors import ApiError, refused
+from calango.server.salvage import Salvaged
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-_IDS = frozenset({"traceId", "spanId", "parentSpanId"})
+_LARGE = 8 * 1024 * 1024
+_NOT_OTLP = "The body is not a valid OTLP ExportTraceServiceRequest."
 
 
 def media_type(content_type: str) -> str:
@@ -35,39 +32,50 @@ def media_type(content_type: str) -> str:
 
 def decode(body: bytes, kind: str) -> ExportTraceServiceRequest:
     """Raises ApiError 400 when `body` is not what `kind` says."""
+    return decode_spans(body, kind).request
+
+
+def decode_spans(body: bytes, kind: str) -> Salvaged:
+    """All spans that can be read. ApiError 400 when none can be told apart, 413 when there are too many."""
+    if kind == PROTOBUF and len(body) > _LARGE and salvage.has_more_fields(body, mending.MAX_VALUES):
+        raise ApiError(413, f"The body has more than {mending.MAX_VALUES} fields: send smaller batches.")
+    found = _protobuf(body) if kind == PROTOBUF else _json(body)
+    spans = sum(len(part.spans) for group in found.request.resource_spans for part in group.scope_spans)
+    if spans > mending.MAX_ITEMS:
+        raise ApiError(413, f"{spans} spans; at most {mending.MAX_ITEMS} come at once: send smaller batches.")
+    return found
+
+
+def _protobuf(body: bytes) -> Salvaged:
     request = ExportTraceServiceRequest()
     try:
-        if kind == PROTOBUF:
-            request.ParseFromString(body)
-        else:
-            ParseDict(_binary_ids(orjson.loads(body or b"{}")), request, ignore_unknown_fields=True)
-    except (DecodeError, ParseError, ValueError, RecursionError):
-        raise ApiError(400, "The body is not a valid OTLP ExportTraceServiceRequest.", "InvalidRequestError") from None
-    return request
+        request.ParseFromString(body)
+    except (DecodeError, RecursionError):
+        try:
+            return salvage.protobuf(body)
+        except ValueError as error:
+            raise refused(f"{_NOT_OTLP} ({error})") from None
+    return Salvaged(request)
+
+
+def _json(body: bytes) -> Salvaged:
+    request = ExportTraceServiceRequest()
+    try:
+        ParseDict(salvage.binary_ids(mending.json_of(body or b"{}")), request, ignore_unknown_fields=True)
+    except (ApiError, *salvage.UNREADABLE) as error:
+        if isinstance(error, ApiError) and error.status != 400:
+            raise
+        said = mending.json_of(body, mend=True)
+        try:
+            return salvage.json(said)
+        except (ValueError, RecursionError):
+            raise refused(_NOT_OTLP) from None
+    return Salvaged(request)
 
 
 def encode_answer(rejected: int, message: str, kind: str) -> bytes:
-    """An ExportTraceServiceResponse; `partialSuccess` only when spans were rejected."""
+    """An ExportTraceServiceResponse; `partialSuccess` only when something was left out."""
     answer = ExportTraceServiceResponse()
-    if rejected:
+    if rejected or message:
         answer.partial_success.CopyFrom(ExportTracePartialSuccess(rejected_spans=rejected, error_message=message))
     return answer.SerializeToString() if kind == PROTOBUF else MessageToJson(answer, indent=None).encode()
-
-
-def _binary_ids(node: Any) -> Any:
-    """OTLP/JSON writes ids in hex where proto-JSON has base64. Unreadable ones become empty, and are rejected later."""
-    if (mapping := as_dict(node)) is not None:
-        return {
-            key: _base64(value) if key in _IDS and isinstance(value, str) else _binary_ids(value)
-            for key, value in mapping.items()
-        }
-    if (items := as_list(node)) is not None:
-        return [_binary_ids(item) for item in items]
-    return node
-
-
-def _base64(hex_text: str) -> str:
-    try:
-        return base64.b64encode(binascii.unhexlify(hex_text)).decode()
-    except (binascii.Error, ValueError):
-        return ""

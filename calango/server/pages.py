@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from calango.server import paths
 from calango.server.auth import Key
 from calango.server.http import context_of, reading
 from calango.server.routes.traces import find_trace, traces_by_id
@@ -124,9 +125,10 @@ def _page(title: str, body: str, status: int = 200) -> Response:
     return HTMLResponse(html, status, headers=HEADERS)
 
 
+paths.know_text()
 ROUTES: list[BaseRoute] = [
     Route("/", home),
     Route("/style.css", style),
-    Route("/project/{project_id}/traces/{trace_id:path}", trace),
-    Route("/project/{project_id}/sessions/{session_id:path}", session),
+    Route("/project/{project_id}/traces/{trace_id:text}", trace),
+    Route("/project/{project_id}/sessions/{session_id:text}", session),
 ]

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 import orjson
 from starlette.datastructures import QueryParams
 
 from calango.server.errors import invalid, problem
-from calango.server.times import parse_iso
+from calango.server.times import parse_bound
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
+_LAST_PAGE = 10**9
 
 
 def integer(query: QueryParams, name: str, default: int, *, minimum: int, maximum: int | None = None) -> int:
     text = query.get(name)
     if text is None or text == "":
         return default
-    try:
-        value = int(text)
-    except ValueError:
+    if not _INTEGER.fullmatch(text):
         raise invalid(
             problem([name], "Invalid input: expected number, received NaN", "invalid_type", expected="number")
-        ) from None
+        )
+    value = int(text)
     if value < minimum:
         more = {"origin": "number", "minimum": minimum, "inclusive": True}
         raise invalid(problem([name], f"Too small: expected number to be >={minimum}", "too_small", **more))
@@ -36,7 +40,7 @@ def moment(query: QueryParams, name: str) -> int | None:
     if not text:
         return None
     try:
-        return parse_iso(text.replace(" ", "+"))
+        return parse_bound(text.replace(" ", "+"))
     except ValueError:
         raise invalid(problem([name], "Invalid ISO datetime", "invalid_format", format="datetime")) from None
 
@@ -63,10 +67,19 @@ def number(query: QueryParams, name: str) -> float | None:
     value = query.get(name)
     if not value:
         return None
+    found = finite(value)
+    if found is None:
+        raise invalid(problem([name], "Invalid input: expected number", "invalid_type", expected="number"))
+    return found
+
+
+def finite(text: str) -> float | None:
+    """The number that the text says; None when it says none, or one that is not finite."""
     try:
-        return float(value)
+        value = float(text)
     except ValueError:
-        raise invalid(problem([name], "Invalid input: expected number", "invalid_type", expected="number")) from None
+        return None
+    return value if math.isfinite(value) else None
 
 
 def document(query: QueryParams, name: str) -> Any:
@@ -82,7 +95,7 @@ def document(query: QueryParams, name: str) -> Any:
 
 def page_of(query: QueryParams, *, maximum: int | None = 100, default: int = 50) -> tuple[int, int]:
     """`page` (from 1) and `limit`."""
-    page = integer(query, "page", 1, minimum=1)
+    page = integer(query, "page", 1, minimum=1, maximum=_LAST_PAGE)
     return page, integer(query, "limit", default, minimum=1, maximum=maximum)
 
 

@@ -6,6 +6,8 @@ from typing import Any, cast
 
 import orjson
 
+from calango.store.writable import DEPTH, is_writable
+
 
 def as_dict(value: object) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
@@ -22,15 +24,17 @@ def as_text(value: object) -> str | None:
     return orjson.dumps(value).decode()
 
 
-def parsed(text: str | None) -> Any:
-    """What the JSON text says; text that is no JSON stays text. NaN and numbers beyond 64 bits stay text too."""
-    if text is None:
-        return None
+def parsed(text: Any) -> Any:
+    """What the JSON text says; text that is no JSON stays text. So does what is nested too deep, or holds NaN."""
+    if not isinstance(text, str):
+        return text
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
+    deep = len(text) > DEPTH and text.count("[") + text.count("{") > DEPTH and not is_writable(value)
+    return text if deep else value
 
 
-def parsed_dict(text: str | None) -> dict[str, Any]:
+def parsed_dict(text: Any) -> dict[str, Any]:
     return as_dict(parsed(text)) or {}

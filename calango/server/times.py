@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?\s*(Z|[+-]\d\d:?\d\d)?)?", re.IGNORECASE)
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?\s*(Z|[+-]\d\d:?\d\d)?)?", re.IGNORECASE | re.ASCII
+)
+MAX_NS = 2**63 - 1  # in the year 2262; as far back from 1970 it is 1677
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_iso(text: str) -> int:
-    """Nanoseconds since the epoch. A time without an offset is UTC. Raises ValueError."""
+    """Nanoseconds since the epoch, as far as 64 bits reach. A time without an offset is UTC. Raises ValueError."""
+    ns = _ns(text)
+    if abs(ns) > MAX_NS:
+        raise ValueError("not a time from 1678 to 2261")
+    return ns
+
+
+def parse_bound(text: str) -> int:
+    """The bound of a range of times: one that lies further away than any time that is kept is the furthest of them."""
+    return max(-MAX_NS, min(_ns(text), MAX_NS))
+
+
+def _ns(text: str) -> int:
     match = _ISO.fullmatch(text.strip())
     if match is None:
         raise ValueError("not an ISO 8601 time")
     day, clock, fraction, offset = match.groups()
     offset = "+00:00" if offset in {None, "Z", "z"} else offset
-    seconds = int(datetime.fromisoformat(f"{day}T{clock or '00:00:00'}{offset}").timestamp())
+    moment = datetime.fromisoformat(f"{day}T{clock or '00:00:00'}{offset}")
+    seconds = (moment - _EPOCH) // timedelta(seconds=1)
     return seconds * 1_000_000_000 + int(((fraction or "") + "0" * 9)[:9])
 
 

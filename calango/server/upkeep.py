@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from calango.server.http import Context
 from calango.server.routes.archive import COPIES
 from calango.store import Store, retention
 
 log = logging.getLogger(__name__)
+logging.getLogger("apscheduler").setLevel(logging.WARNING)
 DAY_NS = 86_400_000_000_000
+QUIET_S = 20.0
+TICK_S = 5.0
+SOON_S = 15.0  # after the start alerts are checked for the first time
 ROUNDS = 20  # how often data is let go of at once until the rest fits
 
 
@@ -52,41 +58,44 @@ def clear_copies(home: Path) -> None:
 
 
 class Upkeep:
-    """Runs inside the server's loop, until it is cancelled."""
+    """Jobs beside the requests, from `start` to `stop`. A job that fails is logged and runs again when it is due."""
 
-    def __init__(
-        self, context: Context, keeping: Keeping, *, every_s: float = 3600.0, quiet_s: float = 20.0, tick_s: float = 5.0
-    ) -> None:
+    def __init__(self, context: Context, keeping: Keeping, *, alerts_every_s: float = 600.0) -> None:
         self._context = context
         self._keeping = keeping
-        self._every_s = every_s
-        self._quiet_s = quiet_s
-        self._tick_s = tick_s
+        self._watch = context.watch
+        self._alerts_every_s = alerts_every_s
         self._rested_at = 0.0
+        self._jobs: Any = BackgroundScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
 
-    async def run(self) -> None:
-        due = time.monotonic()
-        while True:
-            if time.monotonic() >= due:
-                await asyncio.to_thread(self._guarded, self._forget)
-                due = time.monotonic() + self._every_s
-            self._guarded(self._rest)
-            await asyncio.sleep(self._tick_s)
+    def start(self) -> None:
+        now = datetime.now(UTC)
+        self._jobs.add_job(self._forget, "interval", hours=1, next_run_time=now)
+        self._jobs.add_job(self._rest, "interval", seconds=TICK_S)
+        if self._watch is not None and self._alerts_every_s > 0:
+            soon = now + timedelta(seconds=min(SOON_S, self._alerts_every_s))
+            self._jobs.add_job(self._check, "interval", seconds=self._alerts_every_s, next_run_time=soon)
+        self._jobs.start()
+
+    def stop(self) -> None:
+        """Returns when no job runs any more."""
+        if self._jobs.running:
+            self._jobs.shutdown(wait=True)
 
     def _forget(self) -> None:
         if gone := forget_old(self._context.store, self._keeping, time.time_ns()):
             log.info("let go of %d old traces", gone)
 
+    def _check(self) -> None:
+        if self._watch is not None:
+            self._watch.check(datetime.now(self._watch.zone))
+
     def _rest(self) -> None:
         """Once after each busy time."""
         context, now = self._context, time.monotonic()
         was_busy = context.last_request > self._rested_at
-        if was_busy and context.active == 0 and now - context.last_request >= self._quiet_s:
+        if was_busy and context.active == 0 and now - context.last_request >= QUIET_S:
             self._rested_at = now
             context.store.rest()
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception:
-            log.exception("upkeep failed; it is tried again")

@@ -14,7 +14,7 @@ import orjson
 from calango.server.bodies import expected, optional_text
 from calango.server.errors import invalid, problem, refused
 from calango.server.shapes import as_text, parsed, parsed_dict
-from calango.server.times import iso_ms, parse_iso
+from calango.server.times import iso_ms, parse_bound, parse_iso
 from calango.store import ScoreRow
 
 TYPES = ("NUMERIC", "BOOLEAN", "CATEGORICAL", "TEXT", "CORRECTION")
@@ -77,7 +77,7 @@ def _typed(data_type: object, value: str | float) -> tuple[str, float | None, st
     """Data type, number and text of a value; a value without a type is what it looks like."""
     if data_type is None:
         data_type = "CATEGORICAL" if isinstance(value, str) else "NUMERIC"
-    if data_type not in TYPES:
+    if not isinstance(data_type, str) or data_type not in TYPES:
         options = "|".join(f'"{name}"' for name in TYPES)
         message = f"Invalid option: expected one of {options}"
         raise invalid(problem(["dataType"], message, "invalid_value", values=list(TYPES)))
@@ -118,7 +118,7 @@ def _environment(value: object) -> str:
 def _source(value: object) -> str:
     if value is None:
         return "API"
-    if value in {"API", "ANNOTATION", "EVAL"}:
+    if isinstance(value, str) and value in {"API", "ANNOTATION", "EVAL"}:
         return str(value)
     raise invalid(problem(["source"], 'Invalid option: expected one of "API"|"ANNOTATION"', "invalid_value"))
 
@@ -202,6 +202,6 @@ def cursor_position(cursor: str) -> tuple[int, str]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         position = orjson.loads(base64.urlsafe_b64decode(padded))
-        return parse_iso(position["lastTimestamp"]), str(position["lastId"])
+        return parse_bound(position["lastTimestamp"]), str(position["lastId"])
     except (binascii.Error, orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
         raise refused("Invalid cursor format") from None

@@ -11,7 +11,7 @@ import orjson
 
 from calango.server.errors import refused
 from calango.server.shapes import as_dict, parsed, parsed_dict
-from calango.server.times import elapsed_ms, iso_ms, iso_ms_or_none, parse_iso
+from calango.server.times import elapsed_ms, iso_ms, iso_ms_or_none, parse_bound
 from calango.store import ObservationRow
 
 GROUPS = frozenset({"core", "basic", "time", "io", "metadata", "model", "usage", "prompt", "metrics", "trace_context"})
@@ -145,6 +145,6 @@ def cursor_position(cursor: str) -> tuple[int, str, str]:
     """Start (ns), trace id and id of the last row that was answered; 400 when it is none of ours."""
     try:
         position = orjson.loads(base64.b64decode(cursor, validate=True))
-        return parse_iso(position["lastStartTimeTo"]), str(position["lastTraceId"]), str(position["lastId"])
+        return parse_bound(position["lastStartTimeTo"]), str(position["lastTraceId"]), str(position["lastId"])
     except (binascii.Error, orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
         raise refused("Invalid cursor format") from None

@@ -8,20 +8,21 @@ import shutil
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import duckdb
 
 from calango.errors import InputError, StoreError
-from calango.store import migrations
+from calango.store import checks, migrations
 
 Format = Literal["parquet", "jsonl"]
 FORMATS: Mapping[str, Format] = {"parquet": "parquet", "jsonl": "jsonl"}
 MANIFEST = "manifest.json"
 KIND = "calango-export"
 PART_ROWS = 20_000
+PART_BYTES = 64 * 1024 * 1024  # of lines, which are in memory meanwhile
+_HINT = "Import what `calango export` wrote; importing the same again doubles nothing."
 
 # table -> what makes a row the same one; a row that is imported again replaces the stored one
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -180,10 +181,21 @@ def parts(table: str, file: Path, kind: Format, folder: Path) -> Generator[Part]
             yield Part(table, file, kind, start)
         return
     with file.open("rb") as lines:
-        while some := list(islice(lines, PART_ROWS)):
-            part = folder / file.name
-            part.write_bytes(b"".join(some))
+        part = folder / file.name
+        while _copy_some(lines, part):
             yield Part(table, part, kind)
+
+
+def _copy_some(lines: BinaryIO, part: Path) -> bool:
+    """Write the next PART_ROWS lines into `part`, or fewer when they are long; False when there is none."""
+    rows = size = 0
+    with part.open("wb") as copied:
+        while rows < PART_ROWS and size < PART_BYTES and (line := lines.readline(PART_BYTES)):
+            if len(line) == PART_BYTES:
+                raise InputError(f"{part.name} has a line of more than {PART_BYTES} bytes.", _HINT)
+            copied.write(line)
+            rows, size = rows + 1, size + len(line)
+    return rows > 0
 
 
 def load(db: duckdb.DuckDBPyConnection, project_id: str, part: Part) -> int:
@@ -197,6 +209,8 @@ def load(db: duckdb.DuckDBPyConnection, project_id: str, part: Part) -> int:
     try:
         query, params = _chosen(db, columns, part)
         db.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {query}", params)
+        if wrong := checks.wrong_column(db, table, columns, "incoming"):
+            raise InputError(f"{part.file.name} can't be read as {table}: a value of {wrong} makes no sense.", _HINT)
         db.execute(f"DELETE FROM {table} USING incoming WHERE {table}.project_id = ? AND {same}", [project_id])
         db.execute(
             f"INSERT INTO {table} ({', '.join(['project_id', *names, *computed])})"
@@ -239,10 +253,7 @@ def _in_lines(column: Column) -> str:
 
 
 def _unreadable(table: str, file: Path, error: duckdb.Error) -> InputError:
-    return InputError(
-        f"{file.name} can't be read as {table}: {str(error).splitlines()[0][:200]}.",
-        "Import what `calango export` wrote; importing the same again doubles nothing.",
-    )
+    return InputError(f"{file.name} can't be read as {table}: {str(error).splitlines()[0][:200]}.", _HINT)
 
 
 def _literal(value: object) -> str:

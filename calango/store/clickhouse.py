@@ -69,7 +69,7 @@ def _serialized(key: object) -> bytes:
     if isinstance(key, bool):
         return bytes([key])
     if isinstance(key, int):
-        return key.to_bytes(4, "little", signed=True)
+        return (key & _MASK).to_bytes(4, "little")
     raw = str(key).encode() + b"\0"
     return len(raw).to_bytes(8, "little") + raw
 

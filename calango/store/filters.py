@@ -50,6 +50,29 @@ OBSERVATION_COLUMNS: Mapping[str, str] = {
     "experimentId": "experiment_id",
     "experimentName": "experiment_name",
 }
+_NUMBERS = frozenset(
+    {
+        *("latency", "timeToFirstToken", "tokensPerSecond", "promptVersion", "observationPromptVersion", "value"),
+        *(f"{side}Tokens" for side in ("input", "output", "total")),
+        *(f"{side}Cost" for side in ("input", "output", "total")),
+        "tokens",
+    }
+)
+_TIMES = frozenset({"startTime", "endTime", "timestamp"})
+_FLAGS = frozenset({"isRootObservation", "booleanValue"})
+_LISTS = frozenset({"tags", "traceTags"})
+# type of a filter -> the only columns that it can be about; texts and options: any that is no list
+_ONLY: Mapping[str, frozenset[str]] = {
+    "number": _NUMBERS,
+    "datetime": _TIMES,
+    "boolean": _FLAGS,
+    "arrayOptions": _LISTS,
+    "stringObject": frozenset({"metadata"}),
+    "numberObject": frozenset({"metadata"}),
+    "categoryOptions": frozenset({"metadata"}),
+}
+_OTHER = _NUMBERS | _TIMES | _FLAGS
+MOST = 100  # conditions of one filter
 _COMPARE = frozenset({"=", "<", ">", "<=", ">="})
 # operator -> (condition on one text, how the value is changed); the value is always a parameter
 _TEXT: dict[str, str] = {
@@ -72,7 +95,10 @@ def where_of(filters: object, columns: Mapping[str, str], moment: Callable[[str]
     where = Where()
     if not isinstance(filters, list):
         raise FilterError("filter must be a list of conditions")
-    for item in cast("list[object]", filters):
+    items = cast("list[object]", filters)
+    if len(items) > MOST:
+        raise FilterError(f"filter has more than {MOST} conditions")
+    for item in items:
         if not isinstance(item, dict):
             raise FilterError("each filter condition must be an object")
         add_condition(where, cast("dict[str, Any]", item), columns, moment)
@@ -86,6 +112,8 @@ def add_condition(
     if not isinstance(name, str) or name not in columns:
         raise FilterError(f"Invalid filter column {name}. Must be one of {','.join(columns)}")
     column, value = columns[name], condition.get("value")
+    _check_kind(name, kind)
+    text = f"CAST({column} AS VARCHAR)" if name in _OTHER else column
     try:
         if kind in {"stringObject", "numberObject", "categoryOptions"}:
             _add_keyed(where, column, condition)
@@ -98,17 +126,26 @@ def add_condition(
         elif kind == "datetime":
             where.add(f"{column} {_one_of(operator, _COMPARE)} ?", moment(str(value)))
         elif kind == "stringOptions":
-            _add_options(where, f"coalesce({column}, '')", str(operator), value)
+            _add_options(where, f"coalesce({text}, '')", str(operator), value)
         elif kind == "arrayOptions":
             _add_array(where, column, str(operator), value)
         elif kind == "string":
-            _add_text(where, column, str(operator), value)
+            _add_text(where, text, str(operator), value)
         else:
             raise FilterError(f"Invalid filter type {kind}")
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, FilterError):
             raise
         raise FilterError(f"Invalid operator or value for the filter on {name}") from None
+
+
+def _check_kind(name: str, kind: object) -> None:
+    """Not every type of filter can be about every column."""
+    only = _ONLY.get(kind) if isinstance(kind, str) else frozenset[str]()
+    if only is None and (name == "metadata" or (kind != "null" and name in _LISTS)):
+        only = frozenset[str]()
+    if only is not None and name not in only:
+        raise FilterError(f"Invalid filter type {str(kind)[:40]} for the column {name}")
 
 
 def _one_of(operator: object, allowed: frozenset[str] | set[str]) -> str:

@@ -17,6 +17,7 @@ from calango.store.views import AGGREGATIONS, View
 GRANULARITIES = ("minute", "hour", "day", "week", "month")
 _LENGTHS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_592_000}
 _AUTO_BUCKETS = 50
+_MAX_INT = 2**63 - 1  # JSON answers write no larger whole numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +138,26 @@ def _answered(asked: MetricsQuery, row: dict[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         if isinstance(value, datetime):
             row[name] = f"{value:%Y-%m-%dT%H:%M:%SZ}"
-        elif isinstance(value, Decimal):
-            row[name] = float(value)
         elif name.startswith("histogram_"):
             row[name] = histogram(value or {}, asked.bins)
+        elif isinstance(value, Decimal | int) and not isinstance(value, bool):
+            row[name] = _written(value)
         elif value is None and name in asked.dimensions and name not in asked.view.nullable:
             row[name] = ""
     return row
+
+
+def _written(value: Decimal | int) -> float | int:
+    """As a number that JSON answers can write."""
+    return value if isinstance(value, int) and abs(value) <= _MAX_INT else float(value)
+
+
+_DAILY = ("model", "inputUsage", "outputUsage", "totalUsage", "totalCost", "countObservations", "countTraces")
+
+
+def _usage(row: tuple[Any, ...]) -> dict[str, Any]:
+    _, model, *numbers = row
+    return dict(zip(_DAILY, [model, *map(_written, numbers)], strict=True))
 
 
 def daily(db: duckdb.DuckDBPyConnection, where: Where, *, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
@@ -161,14 +175,13 @@ def daily(db: duckdb.DuckDBPyConnection, where: Where, *, limit: int, offset: in
         f" FROM observations WHERE {where.sql} GROUP BY day, model ORDER BY model NULLS LAST",
         where.params,
     ).fetchall()
-    names = ("model", "inputUsage", "outputUsage", "totalUsage", "totalCost", "countObservations", "countTraces")
     data = [
         {
             "date": date,
             "countTraces": traces,
             "countObservations": observations,
             "totalCost": cost,
-            "usage": [dict(zip(names, row[1:], strict=True)) for row in models if row[0] == date],
+            "usage": [_usage(row) for row in models if row[0] == date],
         }
         for date, traces, observations, cost in totals
     ]

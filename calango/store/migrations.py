@@ -132,6 +132,23 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
     ),
     Migration(5, "one row per trace, for questions about turns", turns.SCHEMA),
+    Migration(
+        6,
+        "alerts: incidents, mutes and messages",
+        """
+        CREATE TABLE alert_incidents (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, rule VARCHAR NOT NULL, opened_ns BIGINT NOT NULL,
+            value DOUBLE NOT NULL, worst DOUBLE NOT NULL, subject VARCHAR, usual DOUBLE, told_ns BIGINT,
+            reminded_ns BIGINT, closed_ns BIGINT, recovery_told_ns BIGINT, acknowledged_ns BIGINT
+        );
+        CREATE TABLE alert_mutes (project_id VARCHAR NOT NULL, rule VARCHAR NOT NULL, until_ns BIGINT NOT NULL);
+        CREATE TABLE alert_messages (
+            project_id VARCHAR NOT NULL, id VARCHAR NOT NULL, incident_id VARCHAR NOT NULL, news VARCHAR NOT NULL,
+            target VARCHAR NOT NULL, title VARCHAR NOT NULL, body VARCHAR NOT NULL, created_ns BIGINT NOT NULL,
+            due_ns BIGINT NOT NULL, attempts BIGINT NOT NULL, sent_ns BIGINT, error VARCHAR
+        );
+        """,
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 

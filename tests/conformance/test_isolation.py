@@ -22,11 +22,19 @@ ANSWERS_NOTHING_OF_A_PROJECT = {
     ("GET", "/api/public/health"),
     ("GET", "/api/public/ready"),
     ("GET", "/style.css"),
+    ("GET", "/api/calango/openapi.json"),
     ("POST", "/api/public/otel/v1/metrics"),
     # for the home's key alone, see tests/unit/server/test_projects.py
     ("POST", "/api/calango/projects"),
     ("POST", "/api/calango/projects/{project_id}/keys"),
     ("DELETE", "/api/calango/keys/{public_key}"),
+    # for the home's key alone, which they are refused without: see tests/unit/server/test_alerts.py
+    ("GET", "/api/calango/alerts"),
+    ("GET", "/api/calango/alerts/messages"),
+    ("POST", "/api/calango/alerts/check"),
+    ("PUT", "/api/calango/alerts/mutes"),
+    ("POST", "/api/calango/alerts/incidents/{incident_id}/acknowledge"),
+    ("POST", "/api/calango/alerts/targets/{target}/try"),
     # see tests/unit/cli/test_data.py
     ("GET", "/api/calango/backup"),
     ("POST", "/api/calango/import/{table}"),

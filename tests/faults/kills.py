@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 
 from calango import local
-from tests.support.servers import eventually
+from tests.support.servers import eventually, free_port
 
 OTLP = "/api/public/otel/v1/traces"
 SCORES = "/api/public/scores"
@@ -109,7 +109,7 @@ def run(home: Path, kills: int, seed: int) -> Found:
     """Kill the server of `home` `kills` times at random moments, under load."""
     luck, ended = random.Random(seed), threading.Event()
     keys = local.keys(home)
-    port = _free_port()
+    port = free_port()
     senders = [Sender(number, port, (keys.public_key, keys.secret_key), ended) for number in range(4)]
     for sender in senders:
         sender.start()
@@ -144,14 +144,6 @@ def _serve(home: Path, port: int) -> subprocess.Popen[bytes]:
 
 def _wrote_word(path: Path, pid: int) -> bool:
     return (local.read_json(path) or {}).get("pid") == pid
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _count(senders: list[Sender], port: int, kills: int, starting: int) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -63,6 +64,12 @@ def serving(home: Path, *, host: str = "127.0.0.1", **limits: float) -> Generato
 def client_of(server: LocalServer, **options: Any) -> httpx.Client:
     """Plain HTTP with the server's keys."""
     return httpx.Client(base_url=server.base_url, auth=(server.public_key, server.secret_key), timeout=30, **options)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def eventually(look: Callable[[], T], *, within_s: float = 10) -> T:

@@ -9,7 +9,7 @@ import orjson
 
 from calango.server.mapping.usage import set_cost, set_usage
 from calango.server.shapes import as_dict, as_list, as_text, parsed, parsed_dict
-from calango.server.times import parse_iso
+from calango.server.times import MAX_NS, parse_iso
 from calango.store import ObservationRow
 
 TYPES = frozenset(
@@ -27,6 +27,7 @@ TYPES = frozenset(
     }
 )
 LEVELS = frozenset({"DEBUG", "DEFAULT", "WARNING", "ERROR"})
+_DIGITS = 20
 _METADATA = "langfuse.observation.metadata"
 _TRACE_METADATA = "langfuse.trace.metadata"
 _PLAIN_METADATA = "langfuse.metadata"
@@ -189,14 +190,19 @@ def _apply_special(row: ObservationRow, attributes: dict[str, Any]) -> None:
             setattr(row, column, as_text(attributes[name]))
     row.prompt_name = row.prompt_name or as_text(get("langfuse.prompt.name"))
     version = get("langfuse.observation.prompt.version", get("langfuse.prompt.version"))
-    if isinstance(version, int) or (isinstance(version, str) and version.isdecimal()):
-        row.prompt_version = int(version)
+    row.prompt_version = version_of(version)
     if started := get("langfuse.observation.completion_start_time"):
         row.completion_start_ns = _moment(started)
     if usage := get("langfuse.observation.usage_details"):
         set_usage(row, parsed_dict(as_text(usage)))
     if cost := get("langfuse.observation.cost_details"):
         set_cost(row, parsed_dict(as_text(cost)))
+
+
+def version_of(value: Any) -> int | None:
+    """The number of a prompt's version; None when it says none that there can be."""
+    number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < _DIGITS else value
+    return number if isinstance(number, int) and abs(number) <= MAX_NS else None
 
 
 def _true(value: Any) -> bool:

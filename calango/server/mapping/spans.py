@@ -13,10 +13,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from calango.server.mapping import events, families, langfuse
 from calango.server.mapping.values import attributes_of
 from calango.server.shapes import as_text
+from calango.server.times import MAX_NS
 from calango.store import ObservationRow
 
 LANGFUSE_SCOPE = "langfuse-sdk"
-MAX_NS = 2**63 - 1
 _NO_ID = frozenset({b"", bytes(8), bytes(16)})
 _ERROR = 2
 
@@ -133,6 +133,8 @@ def _observation(span: Span, source: Source) -> ObservationRow:
         kept = families.beside_content(attributes)
         row.attributes_json = orjson.dumps({key: as_text(value) for key, value in kept.items()}).decode()
     row.type = kind or "SPAN"
+    if row.completion_start_ns is not None and row.completion_start_ns > MAX_NS:
+        row.completion_start_ns = None
     return row
 
 

@@ -25,17 +25,21 @@ _DETAILS = {
     "output_tokens_details": "output",
 }
 MAX_COUNT = 2**53
+MAX_SUM = 2**63 - 1  # what the table holds
+MAX_MONEY = 10**12 - 1
 
 
 def set_usage(row: ObservationRow, given: dict[str, Any]) -> None:
-    """Counts per kind, with a total. Kinds that start with `input` or `output` add up to those columns."""
+    """Counts per kind, with a total. Kinds that start with `input` or `output` add up to those columns.
+
+    Sums that the table can't hold leave the row without usage.
+    """
     usage = normalized(given)
-    if not usage:
+    sums = summed(usage, "input"), summed(usage, "output"), usage.get("total", 0)
+    if not usage or max(sums) > MAX_SUM:
         return
     row.usage_json = orjson.dumps(usage).decode()
-    row.input_tokens = summed(usage, "input")
-    row.output_tokens = summed(usage, "output")
-    row.total_tokens = usage["total"]
+    row.input_tokens, row.output_tokens, row.total_tokens = sums
 
 
 def normalized(given: dict[str, Any]) -> dict[str, int]:
@@ -68,12 +72,14 @@ def set_cost(row: ObservationRow, given: dict[str, Any]) -> None:
 
 
 def put_cost(row: ObservationRow, cost: dict[str, Decimal]) -> None:
+    """Sums that the table can't hold (DECIMAL(24, 12)) leave the row without cost."""
     if "total" not in cost:
         cost = {**cost, "total": sum(cost.values(), Decimal(0))}
+    sums = _cost_of(cost, "input"), _cost_of(cost, "output"), cost["total"]
+    if max(abs(value or 0) for value in sums) > MAX_MONEY:
+        return
     row.cost_json = orjson.dumps({key: float(value) for key, value in cost.items()}).decode()
-    row.input_cost = _cost_of(cost, "input")
-    row.output_cost = _cost_of(cost, "output")
-    row.total_cost = cost["total"]
+    row.input_cost, row.output_cost, row.total_cost = sums
 
 
 def _cost_of(cost: dict[str, Decimal], side: str) -> Decimal | None:
@@ -88,4 +94,4 @@ def _money(value: object) -> Decimal | None:
         money = Decimal(repr(value))
     except InvalidOperation:
         return None
-    return money if money.is_finite() and abs(money) < 10**12 else None
+    return money if money.is_finite() and abs(money) <= MAX_MONEY else None

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from calango.server.mapping.family import Attributes, Family, count, describe, first, first_token, number
+from calango.server.mapping.langfuse import version_of
 from calango.server.shapes import as_dict, as_text, parsed, parsed_dict
 from calango.store import ObservationRow
 
@@ -136,6 +137,6 @@ def _at(node: Any, path: tuple[str, ...]) -> Any:
 
 def _link_prompt(row: ObservationRow, attributes: Attributes) -> None:
     prompt = parsed_dict(as_text(attributes.get(f"{_METADATA}langfusePrompt")))
-    version = prompt.get("version")
-    if row.prompt_name is None and isinstance(prompt.get("name"), str) and isinstance(version, int):
+    version = version_of(prompt.get("version"))
+    if row.prompt_name is None and isinstance(prompt.get("name"), str) and version is not None:
         row.prompt_name, row.prompt_version = prompt["name"], version

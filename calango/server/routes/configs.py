@@ -69,7 +69,7 @@ def configured(body: dict[str, Any], config: Row | None) -> dict[str, Any]:
     kind, value = config["data_type"], body.get("value")
     if body.get("name") != config["name"]:
         raise invalid(problem(["name"], f"Name does not match the config's name: {config['name']}"))
-    if body.get("dataType") not in {None, kind}:
+    if body.get("dataType") not in (None, kind):
         raise invalid(problem(["dataType"], f"Data type does not match the config's data type: {kind}"))
     if kind == "NUMERIC" and isinstance(value, int | float):
         low, high = config["min_value"], config["max_value"]

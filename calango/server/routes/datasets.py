@@ -193,7 +193,7 @@ async def list_items(request: Request) -> Json:
         rows = tables.select(db, table, where, limit=limit, offset=(page - 1) * limit)
         names = {row["id"]: row["name"] for row in tables.select(db, "datasets", query.of_project(project_id))}
         meta = params.page_meta(page, limit, query.count(db, table, where))
-        return {"data": [with_media(request, db, row, names[row["dataset_id"]]) for row in rows], "meta": meta}
+        return {"data": [with_media(request, db, row, names.get(row["dataset_id"], "")) for row in rows], "meta": meta}
 
     return Json(await reading(request, read))
 

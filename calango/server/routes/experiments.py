@@ -16,7 +16,7 @@ from calango.server.bodies import expected
 from calango.server.errors import invalid, problem, refused
 from calango.server.http import Json, project_of, reading
 from calango.server.shapes import parsed, parsed_dict
-from calango.server.times import iso_ms, iso_ms_or_none, parse_iso
+from calango.server.times import MAX_NS, iso_ms, iso_ms_or_none, parse_bound
 from calango.server.wire_scores import score_v3
 from calango.server.wire_v2 import metadata_v2
 from calango.store import ObservationRow, query
@@ -58,7 +58,7 @@ def _where(request: Request, columns: dict[str, str]) -> query.Where:
         where.among(column, params.listed(given, name))
     if filters := params.document(given, "filter"):
         try:
-            extra = where_of(filters, columns, parse_iso)
+            extra = where_of(filters, columns, parse_bound)
         except FilterError as error:
             raise refused(str(error)) from None
         where.add(extra.sql, *extra.params)
@@ -72,9 +72,12 @@ def _cursor(given: QueryParams) -> tuple[int, str] | None:
         return None
     try:
         position = orjson.loads(base64.urlsafe_b64decode(cursor))
-        return int(position["at"]), str(position["id"])
+        at, id_ = position["at"], position["id"]
     except (binascii.Error, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         raise refused("Invalid cursor format") from None
+    if not isinstance(at, int) or abs(at) > MAX_NS or not isinstance(id_, str):
+        raise refused("Invalid cursor format")
+    return at, id_
 
 
 def _next(at: int, id_: str) -> str:

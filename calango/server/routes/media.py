@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from calango.server import bodies
 from calango.server.errors import ApiError, invalid, not_found, problem
-from calango.server.http import Context, Json, body_of, context_of, object_of, project_of, reading, writing
+from calango.server.http import Context, Json, context_of, object_of, project_of, reading, writing
+from calango.server.intake import body_of
 from calango.server.times import iso_ms, iso_ms_or_none, parse_iso
 from calango.store import query, tables
 from calango.store.tables import Row
@@ -25,6 +26,7 @@ PATH = "/api/calango/media"
 VALID_S = 3600
 MAX_MEDIA = 64 * 1024 * 1024
 _TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,80}")
+_SECONDS = re.compile(r"[0-9]{1,12}")
 _FIELDS = ("input", "output", "metadata", "expectedOutput")
 
 
@@ -56,10 +58,10 @@ def _check(request: Request, method: str) -> tuple[str, str]:
     """Project and media id of a signed address; 403 when it was changed or is too old."""
     project_id, id_ = request.path_params["project_id"], request.path_params["media_id"]
     expires = request.query_params.get("expires", "")
-    if not expires.isdecimal() or int(expires) < time.time():
+    if not _SECONDS.fullmatch(expires) or int(expires) < time.time():
         raise ApiError(403, "This address is no longer valid.")
     signature = _signature(context_of(request), method, project_id, id_, int(expires))
-    if not hmac.compare_digest(signature, request.query_params.get("signature", "")):
+    if not hmac.compare_digest(signature.encode(), request.query_params.get("signature", "").encode()):
         raise ApiError(403, "The signature of this address is wrong.")
     return project_id, id_
 
@@ -153,6 +155,8 @@ async def report(request: Request) -> Json:
     body = await object_of(request)
     where = query.of_project(project_of(request)).equal("id", request.path_params["media_id"])
     status, uploaded = bodies.number(body, "uploadHttpStatus"), bodies.text(body, "uploadedAt")
+    if status is not None and not 100 <= status <= 599:
+        raise invalid(problem(["uploadHttpStatus"], "Not an HTTP status"))
     try:
         uploaded_ns = parse_iso(uploaded)
     except ValueError:

@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 from starlette.requests import Request
 
+from calango.server import openapi
 from calango.server.http import Json, context_of, key_of, project_of, reading
 from calango.store import query
 
@@ -15,6 +16,11 @@ async def health(request: Request) -> Json:
     """Open to everybody. `instance` tells this server from another one that took its port."""
     context = context_of(request)
     return Json({"status": "OK", "version": context.version, "instance": context.instance_id})
+
+
+async def document(request: Request) -> Json:
+    """What this server takes and gives, as OpenAPI."""
+    return Json(openapi.document(context_of(request).version))
 
 
 async def projects(request: Request) -> Json:

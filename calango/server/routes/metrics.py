@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -11,7 +12,7 @@ from calango.server import bodies, params
 from calango.server.errors import invalid, problem, refused
 from calango.server.http import Json, project_of, reading
 from calango.server.shapes import as_dict, as_list
-from calango.server.times import parse_iso
+from calango.server.times import parse_bound
 from calango.store import metrics, query, views
 from calango.store.filters import FilterError, where_of
 
@@ -42,11 +43,11 @@ def checked(request: Request, *, newest: bool) -> metrics.MetricsQuery:
         raise invalid(bodies.expected(["query"], "object", None, given=False))
     known = views.V2_VIEWS if newest else views.V1_VIEWS
     name = body.get("view")
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         options = "|".join(f'"{option}"' for option in known)
         message = f"Invalid option: expected one of {options}"
         raise invalid(problem(["query", "view"], message, "invalid_value", values=list(known)))
-    view = known[str(name)]
+    view = known[name]
     start, end = _range(body)
     dimensions = tuple(_dimension(view, item) for item in as_list(body.get("dimensions")) or [])
     measures = tuple(_metric(view, item) for item in as_list(body.get("metrics")) or [])
@@ -74,7 +75,7 @@ def _range(body: dict[str, Any]) -> tuple[int, int]:
     problems: list[dict[str, Any]] = []
     for name in ("fromTimestamp", "toTimestamp"):
         try:
-            moments.append(parse_iso(str(body.get(name))))
+            moments.append(parse_bound(str(body.get(name))))
         except ValueError:
             problems.append(problem(["query", name], "Invalid ISO datetime", "invalid_format", format="datetime"))
     if problems or moments[0] >= moments[1]:
@@ -84,27 +85,27 @@ def _range(body: dict[str, Any]) -> tuple[int, int]:
 
 def _dimension(view: views.View, item: object) -> str:
     name = (as_dict(item) or {}).get("field")
-    if name not in view.dimensions:
+    if not isinstance(name, str) or name not in view.dimensions:
         raise refused(f"Invalid dimension {name}. Must be one of {','.join(view.dimensions)}")
-    return str(name)
+    return name
 
 
 def _metric(view: views.View, item: object) -> tuple[str, str]:
     given = as_dict(item) or {}
     measure, aggregation = given.get("measure"), given.get("aggregation")
-    if measure not in view.measures:
+    if not isinstance(measure, str) or measure not in view.measures:
         raise refused(f"Invalid metric {measure}. Must be one of {','.join(view.measures)}")
-    if aggregation not in views.AGGREGATIONS:
+    if not isinstance(aggregation, str) or aggregation not in views.AGGREGATIONS:
         options = list(views.AGGREGATIONS)
         message = "Invalid option: expected one of " + "|".join(f'"{option}"' for option in options)
         raise invalid(problem(["query", "metrics", "aggregation"], message, "invalid_value", values=options))
-    return str(measure), str(aggregation)
+    return measure, aggregation
 
 
 def _order(item: object) -> tuple[str, str]:
     given = as_dict(item) or {}
     direction = given.get("direction")
-    if direction not in {"asc", "desc"} or not isinstance(given.get("field"), str):
+    if direction not in ("asc", "desc") or not isinstance(given.get("field"), str):
         raise invalid(problem(["query", "orderBy"], 'Invalid option: expected a field and one of "asc"|"desc"'))
     return str(given["field"]), str(direction)
 
@@ -148,6 +149,10 @@ def _granularity(body: dict[str, Any], start: int, end: int) -> str | None:
     return str(name)
 
 
+def _filters(view: views.View) -> Mapping[str, str]:
+    return {**view.filters, "metadata": "metadata"} if view is views.OBSERVATIONS else view.filters
+
+
 def _where(
     request: Request, view: views.View, body: dict[str, Any], start: int, end: int, *, newest: bool
 ) -> query.Where:
@@ -155,7 +160,7 @@ def _where(
     if newest and view is views.OBSERVATIONS:
         query.visible(where)
     try:
-        extra = where_of(body.get("filters") or [], {**view.filters, "metadata": "metadata"}, parse_iso)
+        extra = where_of(body.get("filters") or [], _filters(view), parse_bound)
     except FilterError as error:
         raise refused(str(error)) from None
     return where.add(extra.sql, *extra.params)

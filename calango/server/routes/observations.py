@@ -11,7 +11,7 @@ from starlette.requests import Request
 from calango.server import params, wire, wire_v2
 from calango.server.errors import invalid, not_found, problem, refused
 from calango.server.http import Json, context_of, project_of, reading
-from calango.server.times import parse_iso
+from calango.server.times import parse_bound
 from calango.store import query
 from calango.store.filters import OBSERVATION_COLUMNS, FilterError, where_of
 
@@ -45,7 +45,7 @@ def _structured(where: query.Where, given: QueryParams) -> bool:
     if not filters:
         return False
     try:
-        extra = where_of(filters, OBSERVATION_COLUMNS, parse_iso)
+        extra = where_of(filters, OBSERVATION_COLUMNS, parse_bound)
     except FilterError as error:
         raise refused(str(error)) from None
     where.clauses.extend(extra.clauses)

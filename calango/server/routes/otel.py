@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calango.server import otlp
-from calango.server.http import body_of, context_of, project_of
+from calango.server.http import context_of, project_of
+from calango.server.intake import body_of
 from calango.server.mapping import Decoded, observations_of
 
 V4 = 4  # the protocol version from which on a writer is visible in the v2 endpoints at once
@@ -20,11 +21,14 @@ async def export_traces(request: Request) -> Response:
     kind = otlp.media_type(request.headers.get("content-type", ""))
     body = await body_of(request)
     version = request.headers.get("x-langfuse-ingestion-version", "")
-    direct = version.isdecimal() and int(version) >= V4
+    direct = version.isdecimal() and len(version) < 10 and int(version) >= V4
     project_id, prices = project_of(request), context_of(request).prices
 
     def decode() -> Decoded:
-        decoded = observations_of(otlp.decode(body, kind), project_id, now_ns=time.time_ns(), direct=direct)
+        found = otlp.decode_spans(body, kind)
+        decoded = observations_of(found.request, project_id, now_ns=time.time_ns(), direct=direct)
+        decoded.rejected += found.lost
+        decoded.reasons |= {found.why} if found.why else set()
         for row in decoded.rows:
             prices.apply(row)
         return decoded

@@ -20,8 +20,11 @@ from calango.store import query, tables
 from calango.store.tables import Row
 
 LATEST, PRODUCTION = "latest", "production"
-_REFERENCE = re.compile(r"@@@langfusePrompt:name=([^|@]+)\|(?:version=(\d+)|label=([^|@]+))@@@")
+_REFERENCE = re.compile(r"@@@langfusePrompt:name=([^|@\"\\]+)\|(?:version=([0-9]{1,9})|label=([^|@\"\\]+))@@@")
+_DIGITS = re.compile(r"[0-9]{1,9}")
 _DEPTH = 5
+_MOST = 200  # prompts that are put into one
+_VERSIONS = 2**31 - 1
 
 
 def prompt_v2(row: Row, *, active: bool | None = None) -> dict[str, Any]:
@@ -93,7 +96,13 @@ def _take_labels(db: duckdb.DuckDBPyConnection, where: query.Where, labels: list
 def _version(request: Request) -> int | None:
     if not request.query_params.get("version"):
         return None
-    return params.integer(request.query_params, "version", 1, minimum=1)
+    return params.integer(request.query_params, "version", 1, minimum=1, maximum=_VERSIONS)
+
+
+def _number(text: str) -> int:
+    if not _DIGITS.fullmatch(text):
+        raise invalid(bodies.expected(["version"], "number", text))
+    return int(text)
 
 
 def find_prompt(
@@ -145,6 +154,8 @@ def _resolved(
         child = find_prompt(db, row["project_id"], name, version=int(version) if version else None, label=label)
         if child["type"] != "text":
             raise refused(f"Prompt '{name}' is a chat prompt and can't be put into another one.")
+        if sum(map(len, graph.values())) >= _MOST:
+            raise refused(f"Prompt '{row['name']}' refers to more than {_MOST} prompts.")
         entry = {"id": child["id"], "name": name, "version": child["version"]}
         graph.setdefault(row["id"], []).append(entry)
         return _resolved(db, child, graph, (*path, row["id"]))[1:-1]
@@ -190,7 +201,7 @@ async def set_labels(request: Request) -> Json:
     new = bodies.texts(body, "newLabels")
     if LATEST in new:
         raise invalid(problem(["newLabels"], f"The label '{LATEST}' is set by Langfuse itself"))
-    name, version = request.path_params["name"], request.path_params["version"]
+    name, version = request.path_params["name"], _number(request.path_params["version"])
 
     def write(db: duckdb.DuckDBPyConnection) -> Row:
         row = find_prompt(db, project_id, name, version=version, label=None)

@@ -11,7 +11,8 @@ from starlette.requests import Request
 
 from calango.server import params, wire_scores
 from calango.server.errors import ApiError, invalid, not_found, problem
-from calango.server.http import Json, json_of, project_of, reading, writing
+from calango.server.http import Json, batch_of, project_of, reading, writing
+from calango.server.mending import bounded, check
 from calango.server.routes.configs import configs_of, configured
 from calango.server.routes.traces import traces_by_id
 from calango.server.shapes import as_dict, as_list
@@ -39,15 +40,16 @@ _LISTS = {
 
 async def create(request: Request) -> Json:
     """One object: 200 with its id. A list (SDK 5): 202, or 207 with what was refused; the others are stored."""
-    body = await json_of(request)
+    body = await batch_of(request)
     project_id, now_ns = project_of(request), time.time_ns()
     items = as_list(body)
-    sent = [body] if items is None else items
+    sent = [body] if items is None else bounded(items)
     configs = await reading(request, lambda db: configs_of(db, project_id, sent)) if _names_config(sent) else {}
     if items is None:
         single = as_dict(body)
         if single is None:
             raise invalid(_OBJECT_WANTED)
+        check(single)
         row = wire_scores.score_row(_with_config(single, configs), project_id, now_ns)
         await writing(request, lambda db: put_scores(db, [row]))
         return Json({"id": row.id})
@@ -58,6 +60,7 @@ async def create(request: Request) -> Json:
             single = as_dict(item)
             if single is None:
                 raise invalid(_OBJECT_WANTED)
+            check(single)
             rows.append(wire_scores.score_row(_with_config(single, configs), project_id, now_ns))
         except ApiError as error:
             errors.append({"message": f"Score {index}: {_explained(error)}"})
@@ -221,10 +224,10 @@ def _number(value: str, data_type: str) -> float:
         if value not in {"true", "false"}:
             raise invalid(problem(["value"], 'Each value must be "true" or "false" for dataType BOOLEAN'))
         return float(value == "true")
-    try:
-        return float(value)
-    except ValueError:
-        raise invalid(problem(["value"], "Each value must be a finite number for dataType NUMERIC")) from None
+    found = params.finite(value)
+    if found is None:
+        raise invalid(problem(["value"], "Each value must be a finite number for dataType NUMERIC"))
+    return found
 
 
 async def delete(request: Request) -> Json:

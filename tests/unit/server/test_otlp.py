@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from calango.server import otlp
 from calango.server.errors import ApiError
-from calango.server.http import inflate
+from calango.server.intake import inflate
 
 SPAN = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": "n", "startTimeUnixNano": "1795164111322303532"}
 

@@ -1,0 +1,100 @@
+from datetime import time, timedelta
+
+import pytest
+
+from calango.alerts.rules import METRICS, parse
+from calango.errors import ConfigError
+
+RULE = '[[rules]]\nname = "slow"\nmetric = "latency_ms_p95"\nabove = 8000\n'
+
+
+def test_a_rule_has_defaults_that_make_sense():
+    (rule,) = parse(RULE, {}).rules
+
+    assert (rule.window, rule.min_turns, rule.severity) == (timedelta(hours=1), 10, "warning")
+
+
+def test_every_part_of_a_rule_is_read():
+    text = """
+        [targets]
+        team = "json://${HOOK}/x"
+        [[rules]]
+        name = "dear users"
+        metric = "cost_usd_per_user"
+        jump = 3
+        window = "7d"
+        min_turns = 5
+        severity = "critical"
+        filters = { environment = "production" }
+        quiet = "22:00-07:30"
+        remind = "never"
+        to = ["team"]
+    """
+    rules = parse(text, {"HOOK": "example.org"})
+
+    (rule,) = rules.rules
+    assert (rule.kind, rule.threshold, rule.window, rule.remind) == ("jump", 3.0, timedelta(days=7), None)
+    assert (rule.filters, rule.quiet) == ((("environment", "production"),), (time(22), time(7, 30)))
+    assert dict(rules.targets) == {"team": "json://example.org/x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nonsense", "no TOML"),
+        ("[other]\n", "unknown table 'other'"),
+        (RULE + "colour = 1\n", "unknown key 'colour'"),
+        (RULE.replace("latency_ms_p95", "beauty"), "no known metric"),
+        (RULE + "below = 1\n", "one of above, below and jump"),
+        (RULE.replace("above = 8000", "above = -1"), "0 or more"),
+        (RULE.replace("above = 8000", "above = nan"), "0 or more"),
+        (RULE.replace("above = 8000", "jump = 1"), "jump of 1"),
+        (RULE + 'window = "soon"\n', "window must be a time"),
+        (RULE + 'severity = "loud"\n', "unknown severity"),
+        (RULE + 'quiet = "at night"\n', "quiet must be hours"),
+        (RULE + 'filters = { mood = "bad" }\n', "unknown filter 'mood'"),
+        (RULE + 'to = ["nobody"]\n', "unknown target"),
+        (RULE + RULE, "Two alert rules are named 'slow'"),
+        ('[targets]\nteam = "json://${HOOK}"\n', "needs HOOK"),
+    ],
+)
+def test_a_mistake_is_named(text: str, said: str):
+    with pytest.raises(ConfigError, match=said):
+        parse(text, {})
+
+
+def test_an_address_is_in_no_message():
+    with pytest.raises(ConfigError) as caught:
+        parse('[targets]\nteam = "slack://secret"\n' + RULE + 'to = ["x"]\n', {})
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("clock", "quiet"), [("21:59", False), ("22:00", True), ("03:00", True), ("07:00", False)])
+def test_quiet_hours_may_span_midnight(clock: str, quiet: bool):
+    (rule,) = parse(RULE + 'quiet = "22:00-07:00"\n', {}).rules
+
+    assert rule.is_quiet(time.fromisoformat(clock)) is quiet
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "usual", "exceeded"),
+    [
+        ("above = 8000", 8000.1, None, True),
+        ("above = 8000", 8000, None, False),
+        ("below = 1", 0, None, True),
+        ("jump = 3", 31, 10, True),
+        ("jump = 3", 30, 10, False),
+        ("jump = 3", 1000, None, False),
+        ("jump = 0.5", 4, 10, True),
+    ],
+)
+def test_a_threshold_is_exceeded_beyond_it(limit: str, value: float, usual: float | None, exceeded: bool):
+    (rule,) = parse(RULE.replace("above = 8000", limit), {}).rules
+
+    assert rule.is_exceeded(value, usual) is exceeded
+
+
+def test_every_metric_can_be_used():
+    for metric in METRICS:
+        assert parse(RULE.replace("latency_ms_p95", metric), {}).rules[0].metric == metric

@@ -24,6 +24,9 @@ Pages = dict[str, StreamlitPage]
 
 def chosen(texts: Texts) -> StreamlitPage:
     """The page that the address names, of those in the navigation."""
+    # Before the navigation, or the browser fetches the page's icon from the net to put it on the tab.
+    looks = {"page_title": "Calango", "page_icon": "🦎"}
+    st.set_page_config(**looks)
     chat = st.Page(chat_page.show, title=texts("Chat"), icon=":material/chat:", url_path="chat", default=True)
     pages: Pages = {"chat": chat}
 
@@ -38,7 +41,7 @@ def chosen(texts: Texts) -> StreamlitPage:
     add("errors", texts("Errors"), ":material/error:", errors.show)
     add("health", texts("Health"), ":material/settings:", health.show, has_bar=False)
     page = st.navigation(list(pages.values()), position="top")
-    st.set_page_config(page_title="Calango", page_icon="🦎", layout="centered" if page == chat else "wide")
+    st.set_page_config(**looks, layout="centered" if page == chat else "wide")
     return page
 
 

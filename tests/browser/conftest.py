@@ -39,6 +39,7 @@ class Site:
 
     url: str
     ollama: OllamaServer
+    home: Path
     gate: Event = field(default_factory=Event)
 
 
@@ -61,7 +62,7 @@ def _reply(gate: Callable[[], Event], request: dict[str, Any]) -> Reply:
     return Reply("Resposta curta.")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
     home = tmp_path_factory.mktemp("browser") / "home"
     found: list[Site] = []
@@ -83,7 +84,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
         process = subprocess.Popen(
             [sys.executable, "-m", "calango", "up", "--port", str(port)], env=environment, cwd=home.parent
         )
-        found.append(Site(f"http://127.0.0.1:{port}", ollama))
+        found.append(Site(f"http://127.0.0.1:{port}", ollama, home))
         try:
             assert eventually(lambda: process.poll() is not None or _answers(found[0].url), within_s=40)
             yield found[0]
@@ -96,7 +97,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
             local.stop(home)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Generator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip("No Chromium: install it, or name it in CHROMIUM.")

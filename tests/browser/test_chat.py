@@ -49,7 +49,7 @@ def test_a_conversation_is_held_rated_and_found_again(tab: Tab) -> None:
     expect(chat.thumb("down")).to_have_attribute("aria-checked", "false")
 
     with chat.page.context.expect_page() as trace:
-        chat.page.get_by_role("link", name="Trace").click()
+        chat.page.get_by_role("link", name="Trace", exact=True).click()
     expect(trace.value.get_by_text("calculator").first).to_be_visible()
 
 

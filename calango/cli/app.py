@@ -10,7 +10,22 @@ from collections.abc import Sequence
 import typer
 
 from calango import __version__
-from calango.cli import alerts, data, demo, feedback, mask, outbox, output, project, seed, serving, state, traces, turns
+from calango.cli import (
+    alerts,
+    data,
+    demo,
+    feedback,
+    mask,
+    outbox,
+    output,
+    project,
+    reports,
+    seed,
+    serving,
+    state,
+    traces,
+    turns,
+)
 from calango.errors import CalangoError
 
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
@@ -35,7 +50,7 @@ def root(
         raise typer.Exit
 
 
-for family in (turns, serving, state, traces, feedback, outbox, mask, data, project, seed, alerts, demo):
+for family in (turns, serving, state, traces, feedback, outbox, mask, data, project, seed, reports, alerts, demo):
     family.register(app)
 
 

@@ -46,8 +46,10 @@ class Range:
 class Questions:
     """Each method asks one question. Raises InputError for what can't be asked, BackendUnreachable, BackendRefused."""
 
-    def __init__(self, server: LocalServer) -> None:
+    def __init__(self, server: LocalServer, project_id: str | None = None) -> None:
+        """`project_id`: another project than the key's own, which only the home's key may name."""
         auth = (server.public_key, server.secret_key)
+        self._project = {} if project_id is None else {"project": project_id}
         self._http = httpx.Client(base_url=server.base_url + ROOT, auth=auth, timeout=ANSWER_S, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -87,7 +89,7 @@ class Questions:
         return self._ask(Facts, "values", about)
 
     def _ask(self, kind: type[T], question: str, about: Range, **more: Any) -> T:
-        params = about.params() | {name: value for name, value in more.items() if value is not None}
+        params = self._project | about.params() | {name: value for name, value in more.items() if value is not None}
         try:
             answer = self._http.get(f"/{question}", params=params)
         except httpx.HTTPError as error:

@@ -16,6 +16,7 @@ from calango.cli import (
     demo,
     feedback,
     mask,
+    mirror,
     outbox,
     output,
     project,
@@ -50,7 +51,22 @@ def root(
         raise typer.Exit
 
 
-for family in (turns, serving, state, traces, feedback, outbox, mask, data, project, seed, reports, alerts, demo):
+for family in (
+    turns,
+    serving,
+    state,
+    traces,
+    feedback,
+    outbox,
+    mask,
+    data,
+    project,
+    seed,
+    reports,
+    mirror,
+    alerts,
+    demo,
+):
     family.register(app)
 
 

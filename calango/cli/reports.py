@@ -12,7 +12,8 @@ from typing import Annotated, TypeAlias
 import typer
 from rich.table import Table as RichTable
 
-from calango.cli import data, output
+from calango import local
+from calango.cli import mirror, output
 from calango.currency import second
 from calango.errors import InputError
 from calango.insights.period import GRAINS, period
@@ -173,12 +174,18 @@ def _answer(
     if form is Format.PARQUET and file is None:
         raise InputError("Parquet needs a file.", "Add --output FILE.")
     whole = form in {Format.CSV, Format.JSON, Format.PARQUET}
-    with Questions(data.local_server()) as ask:
+    with _questions(settings) as ask:
         tables = build(ask, about, whole)
         is_empty = not any(table.rows for table in tables) or not ask.overview(about).total.turns
     told = f"{asked.start:%Y-%m-%d %H:%M} to {asked.end:%Y-%m-%d %H:%M} ({settings.time_zone})"
     told += "".join(f", {name} {value}" for name, value in about.filters)
     _write(Report(title, told, [table for table in tables if table.rows], is_empty), form, file, settings)
+
+
+def _questions(settings: Settings) -> Questions:
+    """Of the local project, or of the copy of a remote one."""
+    server = local.ensure(settings)
+    return Questions(server, mirror.mirrored(server, settings) if settings.mode == "remote" else None)
 
 
 def _filters(where: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import h11
+import orjson
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _FORGET = struct.pack("ii", 1, 0)  # the kernel drops what it still holds, instead of waiting for the reader
@@ -91,6 +92,18 @@ class Connection(H11Protocol):
         self._received += len(data)
         super().data_received(data)
         self._owes(self._awaited())
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is refused in the shape of every other refusal, and ends the connection."""
+        body = orjson.dumps({"message": msg, "error": "InvalidRequestError"})
+        headers = [("content-type", "application/json"), ("connection", "close"), ("content-length", str(len(body)))]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         self.was_answered = True

@@ -21,10 +21,10 @@ from calango.server import mending
 from calango.server.auth import Key, Keyring
 from calango.server.bodies import expected
 from calango.server.costs import PriceBook
-from calango.server.errors import ApiError, invalid
+from calango.server.errors import ApiError, invalid, not_found
 from calango.server.intake import Room, body_of
 from calango.server.shapes import as_dict
-from calango.store import Store
+from calango.store import Store, projects
 
 T = TypeVar("T")
 
@@ -117,3 +117,15 @@ async def object_of(request: Request) -> dict[str, Any]:
         raise invalid(expected([], "object", value))
     mending.check(body)
     return body
+
+
+async def chosen_project(request: Request) -> str:
+    """The project of the key, or the one that the home's own key names."""
+    named = request.query_params.get("project")
+    if named is None or named == project_of(request):
+        return project_of(request)
+    only_home(request, "reach into other projects")
+    known = await reading(request, projects.all_projects)
+    if named not in {project.id for project in known}:
+        raise not_found(f"There is no project {named[:80]}.")
+    return named

@@ -81,6 +81,7 @@ _WHEN: Schema = {
     ]
 }
 INSIGHTS = [
+    *PROJECT,
     query("since", _WHEN),
     query("until", {"anyOf": [{"type": "string", "format": "date"}, s.TIME]}),
     query("zone", one_of("UTC", "America/Sao_Paulo", "Pacific/Apia")),

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from calango.errors import InputError
-from calango.server.errors import not_found, refused
-from calango.server.http import Json, context_of, only_home, project_of, reading, writing
-from calango.store import archive, projects
+from calango.server.errors import refused
+from calango.server.http import Json, chosen_project, context_of, only_home, reading, writing
+from calango.store import archive
 
 PATH = "/api/calango"
 COPIES = "copy-"
@@ -39,7 +39,7 @@ async def backup(request: Request) -> StreamingResponse:
 
 async def export(request: Request) -> StreamingResponse:
     """A project as a tar of one file per table and a manifest, all as of one moment."""
-    kind, project_id = _format(request), await _project(request)
+    kind, project_id = _format(request), await chosen_project(request)
     folder = _folder(request)
     data = folder / "data"
     data.mkdir()
@@ -63,7 +63,7 @@ async def export(request: Request) -> StreamingResponse:
 
 async def load(request: Request) -> Json:
     """Take in one exported file, the body, as rows of a table; the same rows again replace themselves."""
-    table, kind, project_id = request.path_params["table"], _format(request), await _project(request)
+    table, kind, project_id = request.path_params["table"], _format(request), await chosen_project(request)
     if table not in archive.TABLES:
         raise refused(f"There is no table {table[:60]}; there are {', '.join(archive.TABLES)}.")
     folder = _folder(request)
@@ -102,18 +102,6 @@ def _format(request: Request) -> archive.Format:
     if given not in archive.FORMATS:
         raise refused(f"There is no format {given[:40]}; there are {' and '.join(archive.FORMATS)}.")
     return archive.FORMATS[given]
-
-
-async def _project(request: Request) -> str:
-    """The project of the key, or the one that the home's own key names."""
-    named = request.query_params.get("project")
-    if named is None or named == project_of(request):
-        return project_of(request)
-    only_home(request, "reach into other projects")
-    known = await reading(request, projects.all_projects)
-    if named not in {project.id for project in known}:
-        raise not_found(f"There is no project {named[:80]}.")
-    return named
 
 
 def _folder(request: Request) -> Path:

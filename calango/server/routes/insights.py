@@ -20,7 +20,7 @@ from calango.insights.period import period
 from calango.insights.scope import FILTERS, Scope, checked
 from calango.server import params
 from calango.server.errors import ApiError, refused
-from calango.server.http import Json, project_of, reading, writing
+from calango.server.http import Json, chosen_project, reading, writing
 from calango.store.turns import is_fresh, refresh
 
 PATH = "/api/calango/insights"
@@ -80,7 +80,7 @@ async def answer(request: Request) -> Json:
     if question not in QUESTIONS:
         raise ApiError(404, f"There is no question {question[:40]}; there are {', '.join(QUESTIONS)}.", "NotFoundError")
     try:
-        scope = _scope(request)
+        scope = _scope(request, await chosen_project(request))
         if not await reading(request, is_fresh):
             await writing(request, refresh)
 
@@ -95,13 +95,13 @@ async def answer(request: Request) -> Json:
     return Json({"period": about, "answer": found})
 
 
-def _scope(request: Request) -> Scope:
+def _scope(request: Request, project_id: str) -> Scope:
     given = request.query_params
     zone = given.get("zone") or "UTC"
     if zone not in available_timezones():
         raise InputError(f"There is no time zone {zone[:40]}.", "Use an IANA name such as America/Sao_Paulo.")
     asked = period(given.get("since") or "7d", params.text(given, "until"), zone, datetime.now(UTC))
-    return Scope(project_of(request), asked, checked({name: given.get(name) for name in FILTERS}))
+    return Scope(project_id, asked, checked({name: given.get(name) for name in FILTERS}))
 
 
 def _fields(given: QueryParams) -> tuple[str, ...]:

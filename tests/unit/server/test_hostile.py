@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from calango.local import LocalServer
 from calango.server.errors import ApiError
 from calango.server.intake import LARGE, MAX_MEMBERS, Room, Share, inflate
-from tests.support.sockets import address_of, connected
+from tests.support.sockets import address_of, connected, said
 from tests.unit.server.test_app import PUBLIC, spans
 from tests.unit.server.test_connections import post
 
@@ -130,6 +130,18 @@ def test_a_connection_is_of_use_after_a_body_that_was_too_large(shared: LocalSer
         connection.sendall(b"GET /api/public/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "head", ["GET / HTTP/1.1\r\nContent-Length: ?", "GET / HTTP/1.1\r\nHo st: x", "no HTTP at all"]
+)
+def test_what_is_no_http_is_refused_in_the_same_shape(shared: LocalServer, head: str):
+    with connected(address_of(shared.base_url)) as connection:
+        connection.sendall(f"{head}\r\n\r\n".encode())
+        heard = said(connection)
+
+    assert heard.startswith(b"HTTP/1.1 400")
+    assert b'{"message":' in heard
 
 
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "x" * 5000])

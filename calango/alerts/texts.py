@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from calango.alerts.incidents import Incident, News
 from calango.alerts.rules import Rule
+from calango.insights.times import iso
 
 Locale = Literal["pt_BR", "en"]
 
@@ -103,18 +104,21 @@ def duration(length: timedelta) -> str:
 
 
 def link(base_url: str, rule: Rule, incident: Incident) -> str:
-    """The address of the turns that a rule is about, around its incident."""
+    """The page of the turns that a rule is about: from a window before its incident until that ended."""
     orders = {
         "latency_ms_p95": "slowest",
         "first_token_ms_p95": "slowest",
         "cost_usd": "dearest",
         "satisfaction": "worst",
     }
-    given = {"window": duration(rule.window).replace(" ", ""), **dict(rule.filters)}
+    start_ns = incident.opened_ns - int(rule.window.total_seconds() * 1e9)
+    given = {"since": iso(start_ns), **dict(rule.filters)}
+    if incident.closed_ns is not None:
+        given["until"] = iso(incident.closed_ns)
     if rule.metric == "error_rate":
         given["outcome"] = "error"
     if incident.subject:
         given["user"] = incident.subject
     if rule.metric in orders:
         given["order"] = orders[rule.metric]
-    return f"{base_url}/?{urlencode(given)}"
+    return f"{base_url}/traces?{urlencode(given)}"

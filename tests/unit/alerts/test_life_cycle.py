@@ -134,8 +134,7 @@ def test_a_message_says_what_and_links_to_the_turns(day: Day, receiver: Receiver
 
     body = receiver.got[0]["message"]
     assert "Turns that failed: 75.0 % (limit: at most 50.0 %), in the last 1 h" in body
-    assert "http://ui" in body
-    assert "outcome=error" in body
+    assert "http://ui/traces?since=2026-11-20T11%3A00%3A00.000Z&outcome=error" in body
 
 
 def test_what_could_not_be_delivered_is_tried_again_and_sent_once(day: Day, receiver: Receiver):

@@ -78,6 +78,11 @@ def shown(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value.replace("\\", "") for metric in app.metric}
 
 
+def table(app: AppTest, name: str) -> Any:
+    """The table of that name, as a frame."""
+    return next(found.value for found in app.dataframe if found.key.startswith(f"table-{name}-"))
+
+
 def links(app: AppTest) -> list[str]:
     """Where the links to other pages lead, as "page?query"."""
     found = [element.proto for element in app.main if element.type == "page_link"]
@@ -104,9 +109,9 @@ def test_what_has_no_price_is_named_beside_the_cost_and_is_no_zero_in_the_table(
     total = ask.overview(ABOUT).total
     assert total.unpriced_calls
     assert f"Sem contar {texts().number(total.unpriced_calls)} chamadas" in said(app)
-    table = app.dataframe(key="table-model").value.set_index("key")
-    assert table.loc["qwen3:8b", "cost"] != 0
-    assert table.loc["qwen3:8b"].isna()["cost"]
+    rows = table(app, "model").set_index("key")
+    assert rows.loc["qwen3:8b", "cost"] != 0
+    assert rows.loc["qwen3:8b"].isna()["cost"]
 
 
 def test_each_figure_leads_to_the_turns_behind_it_with_period_and_filters(opens: Opens) -> None:
@@ -175,8 +180,8 @@ def test_the_pages_speak_english_too(opens: Opens) -> None:
 
 def test_the_list_of_turns_shows_what_the_address_asks_for(opens: Opens, ask: Questions) -> None:
     right = ask.turns(ABOUT, order="dearest", limit=25)
-    table = opens("traces", order="dearest").dataframe(key="table-turns").value
-    assert list(table["cost"]) == [turn.cost_usd for turn in right.turns]
+    rows = table(opens("traces", order="dearest"), "turns")
+    assert list(rows["cost"]) == [turn.cost_usd for turn in right.turns]
 
 
 def test_a_search_and_a_page_of_the_list_are_in_the_address(opens: Opens, ask: Questions) -> None:
@@ -251,16 +256,16 @@ def test_the_list_of_conversations_shows_how_they_end(opens: Opens, ask: Questio
     right = ask.conversations(ABOUT, limit=25)
     app = opens("conversations")
     assert shown(app)["Conversas"] == texts().number(right.count)
-    assert list(app.dataframe(key="table-conversations").value["turns"]) == [one.turns for one in right.latest]
+    assert list(table(app, "conversations")["turns"]) == [one.turns for one in right.latest]
 
 
 def test_the_table_of_users_has_one_row_each_with_their_figures(opens: Opens, ask: Questions) -> None:
     right = {group.key: group for group in ask.breakdown(ABOUT, "user")}
-    table = opens("users").dataframe(key="table-users").value.set_index("user")
-    assert set(table.index) == set(right)
+    rows = table(opens("users"), "users").set_index("user")
+    assert set(rows.index) == set(right)
     for user, group in right.items():
-        assert table.loc[user, "turns"] == group.measures.turns
-        assert table.loc[user, "errors"] == group.measures.error
+        assert rows.loc[user, "turns"] == group.measures.turns
+        assert rows.loc[user, "errors"] == group.measures.error
 
 
 def test_errors_show_their_cause_in_the_language_of_the_page_and_lead_to_examples(opens: Opens, ask: Questions) -> None:

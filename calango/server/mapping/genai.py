@@ -77,7 +77,7 @@ _MODEL = ("gen_ai.request.model", "gen_ai.response.model")
 
 def apply(row: ObservationRow, attributes: Attributes, kind: str | None) -> str | None:
     """Fill what is still empty in `row`; return the type, found here or before."""
-    around = attributes.get("gen_ai.operation.name") in _AROUND
+    around = str(attributes.get("gen_ai.operation.name")) in _AROUND
     given, model = row.input, row.model
     describe(row, FAMILY, attributes)
     if around:

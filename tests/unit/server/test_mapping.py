@@ -138,3 +138,7 @@ def test_attributes_of_a_foreign_span_are_all_kept():
     row = row_of({"http.route": "/x", "n": 1}, scope="other")
 
     assert orjson.loads(row.attributes_json or "") == {"http.route": "/x", "n": "1"}
+
+
+def test_an_operation_that_is_no_text_is_no_error():
+    assert row_of({"gen_ai.operation.name": []}).type == "SPAN"

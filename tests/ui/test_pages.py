@@ -12,9 +12,12 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from calango import bundled, local
+from calango.annotations import open_annotations
 from calango.cli.seed import seed
 from calango.local import LocalServer
+from calango.mirror import copy as mirror_copy
 from calango.questions import Questions, Range
+from calango.settings import Settings
 from calango.tracing import close_all
 from tests.support.servers import client_of, eventually, settings_for
 from tests.ui.conftest import APP, said
@@ -165,13 +168,31 @@ def test_a_period_that_is_none_is_refused_in_words(opens: Opens, page: str) -> N
     assert "is no time range" in said(app)
 
 
-@pytest.mark.parametrize("page", ["overview", "traces", "conversations", "users", "errors"])
-def test_figures_of_a_remote_langfuse_are_explained(opens: Opens, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def remote(home: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a remote Langfuse, in the environment, too."""
     for name, value in (("PUBLIC_KEY", "pk-lf-test"), ("SECRET_KEY", "sk-lf-test"), ("BASE_URL", "http://127.0.0.1:9")):
         monkeypatch.setenv(f"LANGFUSE_{name}", value)
+    monkeypatch.setenv("CALANGO_HOME", str(store))
+    return Settings.load()
+
+
+@pytest.mark.parametrize("page", ["overview", "traces", "conversations", "users", "errors"])
+def test_a_remote_langfuse_that_was_never_copied_is_explained(opens: Opens, remote: Settings, page: str) -> None:
     app = opens(page)
     assert not app.exception
     assert "calango sync" in said(app)
+
+
+def test_pages_of_a_remote_langfuse_read_its_copy_and_not_the_local_project(
+    opens: Opens, remote: Settings, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror_copy, "state_name", lambda *_: local.KEYS)  # a file that is there
+    with client_of(server) as http:
+        assert http.post("/api/calango/projects", json={"name": mirror_copy.name_of(remote)}).is_success
+    app = opens("overview")
+    assert not app.exception
+    assert "Nenhum turno neste período." in app.info[0].value
 
 
 def test_the_pages_speak_english_too(opens: Opens) -> None:
@@ -242,6 +263,28 @@ def test_a_comment_is_added_and_shown(opens: Opens, ask: Questions) -> None:
     assert not app.exception
     assert "O pedido estava errado" in said(app)
     assert app.text_area(key="remark").value == ""
+
+
+def test_a_turn_becomes_an_item_of_a_new_dataset(opens: Opens, ask: Questions, server: LocalServer) -> None:
+    turn = ask.turns(Range("30d", None, ZONE, (("outcome", "ok"),)), limit=1).turns[0]
+    opens("traces", trace=turn.trace_id)
+    chat = bundled.module("ui", "service").chat()
+    with open_annotations(chat.settings, chat.tracing) as notes:
+        for _ in range(2):
+            notes.add_to_dataset("regressões", turn.trace_id, turn.input, turn.output)
+        assert notes.dataset_names() == ["regressões"]
+    with client_of(server) as http:
+        items = http.get("/api/public/dataset-items", params={"datasetName": "regressões"}).json()["data"]
+    assert [(item["input"], item["expectedOutput"], item["sourceTraceId"]) for item in items] == [
+        (turn.input, turn.output, turn.trace_id)
+    ]
+
+
+def test_following_live_shows_the_list_and_refuses_in_words_too(opens: Opens) -> None:
+    assert len(opens("traces", live="1").dataframe) == 1
+    app = opens("traces", live="1", user="nobody")
+    assert not app.exception
+    assert "There is no user" in said(app)
 
 
 def test_replaying_a_conversation_shows_its_messages_in_order(opens: Opens, ask: Questions) -> None:

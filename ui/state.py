@@ -63,8 +63,8 @@ def unfilter_key(name: str) -> str:
     return f"unfilter-{name}"
 
 
-def table_key(name: str) -> str:
-    return f"table-{name}"
+def table_key(name: str, rows: int) -> str:
+    return f"table-{name}-{rows}"
 
 
 def turn_page_key(step: int) -> str:

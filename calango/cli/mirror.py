@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -13,6 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from calango import local
 from calango.cli import local_api, output
 from calango.errors import ConfigError, NotFound
+from calango.mirror.copy import name_of
 from calango.mirror.sync import KINDS, Mirror, state_name
 from calango.settings import Settings
 
@@ -61,22 +61,6 @@ def sync(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None
         output.print_json(found | {"seconds": took_s, "project": project_id})
         return
     output.say(f"{found['observations']} observations and {found['scores']} scores in {took_s:.0f} s.")
-
-
-def name_of(settings: Settings) -> str:
-    """The local project that holds the copy: named by address and public key."""
-    parts = urlsplit(settings.base_url)
-    return f"{parts.netloc[:40]} {str(settings.public_key)[-12:]}"
-
-
-def mirrored(server: local.LocalServer, settings: Settings) -> str:
-    """The id of the project that holds the copy. Raises NotFound when nothing was copied yet."""
-    try:
-        return str(local_api.project_named(server, name_of(settings))["id"])
-    except NotFound:
-        raise NotFound(
-            "Nothing was copied from the remote Langfuse yet.", "Run `calango sync`; it can be run again any time."
-        ) from None
 
 
 def _project(server: local.LocalServer, name: str) -> str:

@@ -13,11 +13,12 @@ import typer
 from rich.table import Table as RichTable
 
 from calango import local
-from calango.cli import mirror, output
+from calango.cli import output
 from calango.currency import second
 from calango.errors import InputError
 from calango.insights.period import GRAINS, period
 from calango.insights.scope import checked
+from calango.mirror.copy import mirrored
 from calango.questions import Questions, Range
 from calango.reports import html, render, sections
 from calango.reports.table import NUMBERS, Report, Table, shown
@@ -185,7 +186,7 @@ def _answer(
 def _questions(settings: Settings) -> Questions:
     """Of the local project, or of the copy of a remote one."""
     server = local.ensure(settings)
-    return Questions(server, mirror.mirrored(server, settings) if settings.mode == "remote" else None)
+    return Questions(server, mirrored(server, settings) if settings.mode == "remote" else None)
 
 
 def _filters(where: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from calango import local
 from calango.local import LocalServer
+from calango.mirror.copy import mirrored
 from calango.questions import Questions, Range
 
 from .view import View
@@ -34,13 +35,13 @@ def asked(question: str, about: Range, **options: Any) -> Ask:
 
 def answers(view: View, *asks: Ask) -> list[Any]:
     """The answers in the order of the questions. Raises what `Questions` and `local.ensure` raise."""
-    server = local.ensure(view.place.chat.settings)
-    return _answers(f"{server.base_url} {server.public_key} {asks!r}", server, asks)
+    server, project = _where(view)
+    return _answers(f"{server.base_url} {server.public_key} {project} {asks!r}", server, project, asks)
 
 
 def fresh(view: View, ask: Ask) -> Any:
     """One answer as it is now."""
-    return _one(_questions_of(local.ensure(view.place.chat.settings)), ask)
+    return _one(_questions_of(*_where(view)), ask)
 
 
 def forget() -> None:
@@ -49,9 +50,9 @@ def forget() -> None:
 
 
 @st.cache_data(ttl=_KEPT_S, max_entries=500, show_spinner=False)
-def _answers(key: str, _server: LocalServer, _asks: tuple[Ask, ...]) -> list[Any]:
+def _answers(key: str, _server: LocalServer, _project: str | None, _asks: tuple[Ask, ...]) -> list[Any]:
     del key  # what the cache goes by
-    questions = _questions_of(_server)
+    questions = _questions_of(_server, _project)
     return together([lambda ask=ask: _one(questions, ask) for ask in _asks])
 
 
@@ -65,11 +66,18 @@ def _one(questions: Questions, ask: Ask) -> Any:
     return getattr(questions, ask.question)(ask.about, **dict(ask.options))
 
 
-def _questions_of(server: LocalServer) -> Questions:
-    return _questions(server.base_url, server.public_key, server)
+def _where(view: View) -> tuple[LocalServer, str | None]:
+    """The local server, and the project that is asked about: the key's own, or the copy of a remote one."""
+    settings = view.place.chat.settings
+    server = local.ensure(settings)
+    return server, mirrored(server, settings) if settings.mode == "remote" else None
+
+
+def _questions_of(server: LocalServer, project: str | None) -> Questions:
+    return _questions(server.base_url, server.public_key, project, server)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _questions(base_url: str, public_key: str, _server: LocalServer) -> Questions:
+def _questions(base_url: str, public_key: str, project: str | None, _server: LocalServer) -> Questions:
     del base_url, public_key
-    return Questions(_server)
+    return Questions(_server, project)

@@ -91,8 +91,8 @@ def bars(
     """Horizontal bars with a name each, the longest first unless `sort` says otherwise. `title` is the names' axis."""
     frame = pd.DataFrame({"name": list(rows), "value": list(rows.values())})
     y = alt.Y("name:N", sort=sort, title=title, axis=alt.Axis(labelLimit=200, labelOverlap=False))
-    x = alt.X("value:Q", title=unit, axis=alt.Axis(format=",", tickMinStep=1, tickCount=4))
-    tips = [alt.Tooltip("name:N", title=what), alt.Tooltip("value:Q", title=unit, format=",")]
+    x = alt.X("value:Q", title=unit, axis=alt.Axis(format=",d", tickMinStep=1, tickCount=4))
+    tips = [alt.Tooltip("name:N", title=what), alt.Tooltip("value:Q", title=unit, format=",d")]
     return alt.Chart(frame).mark_bar(color=color, cornerRadiusEnd=2).encode(x=x, y=y, tooltip=tips)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from calango.errors import CalangoError, InputError
+from calango.mirror.copy import is_begun
 
 from ..render import plain, safe
 from ..state import START_OVER, UNFILTER, WIDEN
@@ -17,13 +18,14 @@ def has_answers(view: View) -> bool:
     settings, texts = view.place.chat.settings, view.texts
     if settings.mode == "local":
         return True
+    if settings.mode == "remote" and is_begun(settings):
+        return True
     if settings.mode == "remote":
-        st.info(f"**{texts('These figures come from the local server.')}**", icon=":material/cloud:")
+        st.info(f"**{texts('Nothing was copied from the remote Langfuse yet.')}**", icon=":material/cloud:")
         st.markdown(
             texts(
-                "Traces go to {host}. Its own pages show them; figures of a remote Langfuse will come here with"
-                " `calango sync`, which does not exist yet. Without LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
-                " Calango keeps traces on this machine and this page works.",
+                "Traces go to {host}. This page reads a copy: run `calango sync`, and again for what is new since."
+                " Pages of single traces work without it.",
                 host=plain(settings.base_url),
             )
         )

@@ -24,21 +24,20 @@ def show(view: View) -> None:
     address = view.address
     period = address.period()
     about, grain = address.about, period.grain()
-    overview, over_time, models, users, tags, satisfaction = answers(
-        view,
-        asked("overview", about),
-        asked("breakdown", about, by=grain),
-        asked("breakdown", about, by="model", limit=_SHOWN),
-        asked("breakdown", about, by="user", limit=_SHOWN),
-        asked("breakdown", about, by="tag", limit=_SHOWN),
-        asked("satisfaction", about, comments=_COMMENTS),
-    )
+    overview, over_time = answers(view, asked("overview", about), asked("breakdown", about, by=grain))
     if not overview.total.turns:
         notes.nothing(view)
         return
     show_cards(view, headline(view, overview))
     points = series.points(over_time, period, grain)
     _over_time(view, points, grain, series.domain(period, grain))
+    models, users, tags, satisfaction = answers(  # what takes longer, while the rest is looked at
+        view,
+        asked("breakdown", about, by="model", limit=_SHOWN),
+        asked("breakdown", about, by="user", limit=_SHOWN),
+        asked("breakdown", about, by="tag", limit=_SHOWN),
+        asked("satisfaction", about, comments=_COMMENTS),
+    )
     _broken_down(view, overview, models, users, tags)
     _comments(view, satisfaction)
 

@@ -8,7 +8,7 @@ from ..state import turn_page_key
 from .view import View, set_address
 
 PER_PAGE = 25
-_ROW_PX = 36
+_ROW_PX = 35
 
 
 def offset(view: View) -> int:
@@ -17,7 +17,7 @@ def offset(view: View) -> int:
 
 def height(rows: int) -> int:
     """Of a table that shows all its rows, in pixels."""
-    return _ROW_PX * (rows + 1) + 2
+    return _ROW_PX * (rows + 1) + 3
 
 
 def show(view: View, shown: int, total: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import pandas as pd
 import streamlit as st
@@ -48,7 +49,9 @@ def show(
     if on_row is None:
         st.dataframe(styled, **options)
         return
-    chosen = st.dataframe(styled, key=table_key(name), on_select="rerun", selection_mode="single-cell", **options)
+    # A key of its own for other rows: a grid whose rows were replaced would not hear the first click.
+    key = table_key(name, crc32(repr(rows).encode()))
+    chosen = st.dataframe(styled, key=key, on_select="rerun", selection_mode="single-cell", **options)
     if cells := chosen["selection"]["cells"]:
         on_row(cells[0][0])
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import duckdb
 import orjson
+from anyio import CapacityLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,6 +28,7 @@ from calango.server.shapes import as_dict
 from calango.store import Store, projects
 
 T = TypeVar("T")
+DECODERS = 2  # threads that decode spans at once; more would only fight over the interpreter, and slow readers down
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Context:
     started_ns: int = field(default_factory=time.time_ns)
     last_request: float = field(default_factory=time.monotonic)
     active: int = 0
+    decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(DECODERS), repr=False)
     room: Room = field(default_factory=Room)
 
 

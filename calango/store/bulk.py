@@ -108,7 +108,10 @@ def _insert(db: duckdb.DuckDBPyConnection, kind: type[Row], rows: Collection[Row
         _execute(db, _REPLACES[kind], batch)
     _execute(db, _insert_sql(_TABLES[kind], batch, _COMPUTED.get(kind, {})), batch)
     if kind in _TOUCHED:
-        _execute(db, f"INSERT INTO touched SELECT DISTINCT project_id, {_TOUCHED[kind]} FROM batch", batch)
+        traces = {(row.project_id, getattr(row, _TOUCHED[kind])) for row in rows}
+        db.execute(
+            "INSERT INTO touched SELECT unnest(?), unnest(?)", [list(part) for part in zip(*traces, strict=True)]
+        )
 
 
 def _execute(db: duckdb.DuckDBPyConnection, sql: str, batch: dict[str, np.ndarray[Any, Any]]) -> list[Any]:  # noqa: ARG001

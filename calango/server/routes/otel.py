@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from starlette.concurrency import run_in_threadpool
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -33,7 +33,7 @@ async def export_traces(request: Request) -> Response:
             prices.apply(row)
         return decoded
 
-    decoded = await run_in_threadpool(decode)
+    decoded = await to_thread.run_sync(decode, limiter=context_of(request).decoders)
     if decoded.rows:
         await asyncio.wrap_future(context_of(request).store.insert(decoded.rows))
     return Response(otlp.encode_answer(decoded.rejected, decoded.message, kind), media_type=kind)

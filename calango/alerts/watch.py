@@ -53,7 +53,8 @@ class Watch:
     def check(self, now: datetime) -> list[Evaluated]:
         """Evaluate every rule as of `now` (with its zone), write down what follows, send what is due."""
         with self._lock:
-            self._store.write(refresh).result()
+            if self.rules.rules:
+                self._store.write(refresh).result()
             with self._store.read() as db:
                 readings = [(rule, measure.read(db, self._project_id, rule, now)) for rule in self.rules.rules]
             found = self._store.write(lambda db: self._decide(db, readings, now)).result()

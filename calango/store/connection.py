@@ -32,8 +32,8 @@ Write = Callable[[duckdb.DuckDBPyConnection], T]
 
 GROUP_ROWS = 20_000  # observations that one commit takes at most; bounds memory and the wait of those behind
 _BROKEN = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
-CHECKPOINT = "64MB"  # size of the write-ahead log at which DuckDB folds it into the file
-MEMORY = "768MB"  # what DuckDB may use; a question that needs more spills to the disk
+CHECKPOINT = "128MB"  # size of the write-ahead log at which DuckDB folds it into the file
+MEMORY = "640MB"  # what DuckDB may use; a question that needs more spills to the disk
 RESTING_MEMORY = "48MB"
 
 
@@ -135,6 +135,7 @@ class Store:
                     db.execute(f"SET memory_limit = '{RESTING_MEMORY}'; SET memory_limit = '{MEMORY}'")
                     _trim()
 
+        self.write(lambda _db: None, fold=True)  # what is in the log alone is in memory, too
         self.write(shrink)
 
     def _put(self, job: _Job) -> None:

@@ -28,7 +28,7 @@ from calango.server.shapes import as_dict
 from calango.store import Store, projects
 
 T = TypeVar("T")
-DECODERS = 2  # threads that decode spans at once; more would only fight over the interpreter, and slow readers down
+DECODERS = 1  # threads that decode spans; more would only fight over the interpreter, and slow readers down
 
 
 @dataclass(slots=True)

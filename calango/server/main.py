@@ -125,7 +125,7 @@ def _open(path: Path, *, patience_s: float) -> Store:
 
 
 def _tune_process() -> None:
-    """For one writer, a few decoders, and memory that goes back when it is quiet."""
+    """For one writer, one decoder, and memory that goes back when it is quiet."""
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()  # what was imported stays; looking through it again and again costs a tenth of the ingest rate

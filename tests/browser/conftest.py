@@ -62,7 +62,7 @@ def _reply(gate: Callable[[], Event], request: dict[str, Any]) -> Reply:
     return Reply("Resposta curta.")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
     home = tmp_path_factory.mktemp("browser") / "home"
     found: list[Site] = []
@@ -97,7 +97,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
             local.stop(home)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip("No Chromium: install it, or name it in CHROMIUM.")

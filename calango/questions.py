@@ -7,11 +7,10 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-import httpx
-import orjson
 from pydantic import TypeAdapter
 
-from calango.errors import BackendRefused, BackendUnreachable, InputError
+from calango import local_api
+from calango.errors import BackendRefused, InputError
 from calango.insights.answers import (
     Conversations,
     ErrorPattern,
@@ -24,7 +23,7 @@ from calango.insights.answers import (
 )
 from calango.local import LocalServer
 
-ROOT = "/api/calango/insights"
+ROOT = f"{local_api.ROOT}/insights"
 ANSWER_S = 60.0
 T = TypeVar("T")
 
@@ -48,9 +47,8 @@ class Questions:
 
     def __init__(self, server: LocalServer, project_id: str | None = None) -> None:
         """`project_id`: another project than the key's own, which only the home's key may name."""
-        auth = (server.public_key, server.secret_key)
         self._project = {} if project_id is None else {"project": project_id}
-        self._http = httpx.Client(base_url=server.base_url + ROOT, auth=auth, timeout=ANSWER_S, trust_env=False)
+        self._http = local_api.client_of(server, ANSWER_S)
 
     def __enter__(self) -> Self:
         return self
@@ -91,16 +89,10 @@ class Questions:
     def _ask(self, kind: type[T], question: str, about: Range, **more: Any) -> T:
         params = self._project | about.params() | {name: value for name, value in more.items() if value is not None}
         try:
-            answer = self._http.get(f"/{question}", params=params)
-        except httpx.HTTPError as error:
-            raise BackendUnreachable(
-                f"The local server does not answer ({type(error).__name__}).", "`calango status` shows it."
-            ) from error
-        if answer.status_code == 400:
-            raise InputError(str(orjson.loads(answer.content).get("message", "")))
-        if not answer.is_success:
-            raise BackendRefused(f"The local server answered {answer.status_code}.", status=answer.status_code)
-        return cast("T", _reader(kind).validate_python(orjson.loads(answer.content)["answer"]))
+            answer = local_api.asked(self._http, "GET", f"{ROOT}/{question}", params=params)
+        except BackendRefused as error:
+            raise (InputError(error.message) if error.status == 400 else error) from None
+        return cast("T", _reader(kind).validate_python(answer["answer"]))
 
 
 @lru_cache(maxsize=32)

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import httpx
-
-from calango import __version__, local, models
-from calango.errors import BackendRefused, BackendUnreachable
+from calango import __version__, local, local_api, models
 from calango.local import LocalServer
 from calango.settings import Settings
 from calango.tracing.destination import Destination, collector, destination
 from calango.tracing.outbox import Outbox
-
-_ANSWER_S = 10.0
 
 
 def gather(settings: Settings) -> dict[str, Any]:
@@ -56,17 +51,4 @@ def of_server(server: LocalServer) -> dict[str, Any]:
     """What a running local server says of itself: `version`, `schema`, `started_ns`, `counts`, `database`,
     `database_bytes`. Raises BackendUnreachable or BackendRefused.
     """
-    try:
-        answer = httpx.get(
-            f"{server.base_url}/api/calango/status",
-            auth=(server.public_key, server.secret_key),
-            timeout=_ANSWER_S,
-            trust_env=False,
-        )
-    except httpx.HTTPError as error:
-        raise BackendUnreachable(
-            f"The local server does not answer ({type(error).__name__}).", f"See {local.LOG} in CALANGO_HOME."
-        ) from error
-    if not answer.is_success:
-        raise BackendRefused(f"The local server answered {answer.status_code}.", status=answer.status_code)
-    return answer.json()
+    return local_api.call(server, "GET", "/status")

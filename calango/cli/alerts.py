@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from calango.cli import data, local_api, output
+from calango import local_api
+from calango.cli import data, output
 from calango.errors import InputError
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}

@@ -15,8 +15,8 @@ import typer
 from filelock import FileLock
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from calango import local
-from calango.cli import local_api, output
+from calango import local, local_api
+from calango.cli import output
 from calango.errors import ConfigError, InputError
 from calango.settings import Settings
 

@@ -9,8 +9,8 @@ import httpx
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from calango import local
-from calango.cli import local_api, output
+from calango import local, local_api
+from calango.cli import output
 from calango.errors import ConfigError, NotFound
 from calango.mirror.copy import name_of
 from calango.mirror.sync import KINDS, Mirror, state_name

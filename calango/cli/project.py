@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from calango import local
-from calango.cli import local_api, output
+from calango import local, local_api
+from calango.cli import output
 from calango.settings import Settings
 
 project_app = typer.Typer(help="Projects of the local server: kept apart, each with keys.", no_args_is_help=True)

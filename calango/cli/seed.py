@@ -6,17 +6,17 @@ import gzip
 import time
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import Any
 
-import httpx
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from calango.cli import data, local_api, output
-from calango.errors import BackendRefused, BackendUnreachable, InputError
+from calango import local_api
+from calango.cli import data, output
+from calango.errors import InputError
 from calango.seed.turns import ZONE
 
 _TURNS = 50  # in a request
+_PUBLIC = "/api/public"
 _OTLP = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
 
 
@@ -45,29 +45,21 @@ def seed(
     stored = local_api.call(server, "GET", "/status")["counts"]["traces"]
     if stored and not anyway:
         raise InputError(f"There are {stored} traces already.", "Use another CALANGO_HOME, or --anyway.")
-    started, auth = time.monotonic(), (server.public_key, server.secret_key)
+    started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        httpx.Client(base_url=f"{server.base_url}/api/public", auth=auth, timeout=60, trust_env=False) as http,
+        local_api.client_of(server) as http,
         Progress(*columns, console=output.err, transient=True) as progress,
     ):
         task = progress.add_task("turns", total=turns)
         coming = drawn(turns, days, end, number)
         while batch := list(islice(coming, _TURNS)):
-            _post(http, "/otel/v1/traces", content=gzip.compress(request(batch), 1), headers=_OTLP)
+            spans = gzip.compress(request(batch), 1)
+            local_api.asked(http, "POST", f"{_PUBLIC}/otel/v1/traces", content=spans, headers=_OTLP)
             if votes := scores(batch):
-                _post(http, "/scores", json=votes)
+                local_api.asked(http, "POST", f"{_PUBLIC}/scores", json=votes)
             progress.advance(task, len(batch))
     output.say(f"{turns} turns over {days} days before {end} in {time.monotonic() - started:.0f} s.")
-
-
-def _post(http: httpx.Client, path: str, **content: Any) -> None:
-    try:
-        answer = http.post(path, **content)
-    except httpx.HTTPError as error:
-        raise BackendUnreachable(f"The local server does not answer ({type(error).__name__}).") from error
-    if not answer.is_success:
-        raise BackendRefused(f"The local server answered {answer.status_code}.", status=answer.status_code)
 
 
 def _day(text: str | None) -> date:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-import httpx
-
-from calango import local
-from calango.errors import BackendRefused, BackendUnreachable, NotFound
+from calango import local_api
+from calango.errors import NotFound
 from calango.local import LocalServer
 from calango.mirror.sync import state_name
 from calango.settings import Settings
-
-_ANSWER_S = 30.0
 
 
 def name_of(settings: Settings) -> str:
@@ -31,19 +27,9 @@ def mirrored(server: LocalServer, settings: Settings) -> str:
 
     Raises NotFound when nothing was copied yet, BackendUnreachable and BackendRefused.
     """
-    auth = (server.public_key, server.secret_key)
     try:
-        answer = httpx.get(f"{server.base_url}/api/calango/projects", auth=auth, timeout=_ANSWER_S, trust_env=False)
-    except httpx.HTTPError as error:
-        raise BackendUnreachable(
-            f"The local server does not answer ({type(error).__name__}).", f"See {local.LOG} in CALANGO_HOME."
-        ) from error
-    if not answer.is_success:
-        raise BackendRefused(f"The local server answered {answer.status_code}.", status=answer.status_code)
-    name = name_of(settings)
-    found = next((str(item["id"]) for item in answer.json()["data"] if item["name"] == name), None)
-    if found is None:
+        return str(local_api.project_named(server, name_of(settings))["id"])
+    except NotFound:
         raise NotFound(
             "Nothing was copied from the remote Langfuse yet.", "Run `calango sync`; it can be run again any time."
-        )
-    return found
+        ) from None

@@ -32,18 +32,18 @@ def call(
 
     Raises BackendUnreachable or BackendRefused.
     """
-    timeout = _ANSWER_S if content is None else _LONG_S
-    with _reached(), _client(server, timeout) as client:
-        answer = client.request(method, path, json=body, params=params, content=content)
-        if not answer.is_success:
-            raise _refusal(answer, hint)
-        return answer.json()
+    with client_of(server, _ANSWER_S if content is None else _LONG_S) as client:
+        return asked(client, method, f"{ROOT}{path}", json=body, params=params, content=content, hint=hint)
 
 
 @contextmanager
 def download(server: local.LocalServer, path: str, params: Mapping[str, str]) -> Generator[httpx.Response]:
     """An answer that is read in pieces. Raises as `call` does."""
-    with _reached(), _client(server, _LONG_S) as client, client.stream("GET", path, params=params) as answer:
+    with (
+        _reached(),
+        client_of(server, _LONG_S) as client,
+        client.stream("GET", f"{ROOT}{path}", params=params) as answer,
+    ):
         if not answer.is_success:
             answer.read()
             raise _refusal(answer, "")
@@ -66,9 +66,19 @@ def quoted(part: str) -> str:
     return quote(part, safe="")
 
 
-def _client(server: local.LocalServer, timeout_s: float) -> httpx.Client:
+def client_of(server: local.LocalServer, timeout_s: float = _ANSWER_S) -> httpx.Client:
+    """A connection with the server's keys, for who asks more than once. Close it."""
     auth = (server.public_key, server.secret_key)
-    return httpx.Client(base_url=f"{server.base_url}{ROOT}", auth=auth, timeout=timeout_s, trust_env=False)
+    return httpx.Client(base_url=server.base_url, auth=auth, timeout=timeout_s, trust_env=False)
+
+
+def asked(client: httpx.Client, method: str, path: str, *, hint: str = "", **content: Any) -> Any:
+    """The decoded answer over such a connection. Raises BackendUnreachable, BackendRefused or NotFound."""
+    with _reached():
+        answer = client.request(method, path, **content)
+    if not answer.is_success:
+        raise _refusal(answer, hint)
+    return orjson.loads(answer.content) if answer.content else None
 
 
 @contextmanager

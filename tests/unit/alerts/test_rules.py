@@ -2,7 +2,7 @@ from datetime import time, timedelta
 
 import pytest
 
-from calango.alerts.rules import METRICS, parse
+from calango.alerts.rules import METRICS, data_of, parse, rule_of
 from calango.errors import ConfigError
 
 RULE = '[[rules]]\nname = "slow"\nmetric = "latency_ms_p95"\nabove = 8000\n'
@@ -52,6 +52,10 @@ def test_every_part_of_a_rule_is_read():
         (RULE + 'window = "soon"\n', "window must be a time"),
         (RULE + 'severity = "loud"\n', "unknown severity"),
         (RULE + 'quiet = "at night"\n', "quiet must be hours"),
+        (RULE + 'quiet = "22:00+03:00-07:00"\n', "quiet must be hours"),
+        (RULE.replace("latency_ms_p95", "error_rate"), "share from 0 to 1"),
+        (RULE + "enabled = 1\n", "enabled must be"),
+        (RULE + "to = [[]]\n", "unknown target"),
         (RULE + 'filters = { mood = "bad" }\n', "unknown filter 'mood'"),
         (RULE + 'to = ["nobody"]\n', "unknown target"),
         (RULE + RULE, "Two alert rules are named 'slow'"),
@@ -97,4 +101,11 @@ def test_a_threshold_is_exceeded_beyond_it(limit: str, value: float, usual: floa
 
 def test_every_metric_can_be_used():
     for metric in METRICS:
-        assert parse(RULE.replace("latency_ms_p95", metric), {}).rules[0].metric == metric
+        assert parse(RULE.replace("latency_ms_p95", metric).replace("8000", "0.5"), {}).rules[0].metric == metric
+
+
+@pytest.mark.parametrize("more", ["", 'quiet = "22:00-07:30"\nremind = "never"\nwindow = "36h"\nenabled = false\n'])
+def test_what_a_rule_is_written_as_is_read_as_the_same_rule(more: str):
+    (rule,) = parse(RULE + more, {}).rules
+
+    assert rule_of(data_of(rule), []) == rule

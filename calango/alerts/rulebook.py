@@ -21,11 +21,15 @@ from calango.errors import ConfigError, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """`is_own`: made in the UI. `is_hidden`: the file has one of the same name. `gone` are targets no longer there."""
+    """`is_own`: made in the UI. `is_hidden`: the file has one of the same name. `gone` are targets no longer there.
+
+    `to_all`: it names no targets, so that it goes to those that are added later, too.
+    """
 
     rule: Rule
     is_own: bool = False
     is_hidden: bool = False
+    to_all: bool = False
     gone: tuple[str, ...] = ()
 
     @property
@@ -35,12 +39,7 @@ class Listed:
 
 def listed(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules) -> list[Listed]:
     """Those of the file in its order, then the own ones by name."""
-    of_file = {rule.name for rule in file.rules}
-    own = [
-        Listed(rule, is_own=True, is_hidden=rule.name in of_file, gone=tuple(sorted({*rule.to} - {*file.targets})))
-        for rule in _own(db, project_id, file)
-    ]
-    return [*map(Listed, file.rules), *own]
+    return [*map(Listed, file.rules), *(_own(data, file) for data in _kept(db, project_id))]
 
 
 def active(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules) -> list[Rule]:
@@ -48,10 +47,20 @@ def active(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules) -> list[
     return [one.rule for one in listed(db, project_id, file) if one.is_active]
 
 
-def _own(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules) -> list[Rule]:
+def _kept(db: duckdb.DuckDBPyConnection, project_id: str) -> list[dict[str, Any]]:
     sql = "SELECT rule_json FROM alert_rules WHERE project_id = ? ORDER BY name"
-    found: list[dict[str, Any]] = [orjson.loads(text) for (text,) in db.execute(sql, [project_id]).fetchall()]
-    return [rule_of(data, [*file.targets, *(set(data.get("to", ())) - set(file.targets))]) for data in found]
+    return [orjson.loads(text) for (text,) in db.execute(sql, [project_id]).fetchall()]
+
+
+def _own(data: dict[str, Any], file: Rules) -> Listed:
+    rule = rule_of(data, _targets(data, file))
+    gone = tuple(sorted({*rule.to} - {*file.targets}))
+    return Listed(rule, is_own=True, is_hidden=_is_of(file, rule.name), to_all="to" not in data, gone=gone)
+
+
+def _targets(before: Mapping[str, Any], file: Rules) -> list[str]:
+    """Where a rule may go: to the targets of the file, and to those that it named while they were there."""
+    return [*file.targets, *(name for name in before.get("to", ()) if name not in file.targets)]
 
 
 def add(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules, data: Mapping[str, Any], now_ns: int) -> Rule:
@@ -70,7 +79,8 @@ def change(
     Its open incident goes on when it still asks the same; otherwise it ends.
     """
     created_ns = _created(db, project_id, file, name)
-    rule = rule_of(data, file.targets)
+    before = next(one for one in _kept(db, project_id) if one["name"] == name)
+    rule = rule_of(data, _targets(before, file))
     if rule.name != name:
         _check_name(db, project_id, file, rule.name)
     db.execute("DELETE FROM alert_rules WHERE project_id = ? AND name = ?", [project_id, name])

@@ -29,6 +29,7 @@ TROUBLES = {
 def rule(one: Listed, muted_ns: int | None, latest: Evaluated | None) -> dict[str, Any]:
     """`data` is what a form or the file would say. `reading` is of the last evaluation, if that was of this rule."""
     found = one.rule
+    data = data_of(found)
     return {
         "name": found.name,
         "metric": found.metric,
@@ -44,7 +45,7 @@ def rule(one: Listed, muted_ns: int | None, latest: Evaluated | None) -> dict[st
         "enabled": found.enabled,
         "hidden": one.is_hidden,
         "mutedUntil": _iso_or_none(muted_ns),
-        "data": data_of(found),
+        "data": data if not one.to_all else {key: data[key] for key in data if key != "to"},
         "reading": _reading(found, latest.reading, latest.at_ns) if latest and latest.rule == found else None,
     }
 

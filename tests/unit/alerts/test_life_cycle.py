@@ -308,6 +308,23 @@ def test_an_own_rule_outlives_its_target_and_says_so(day: Day):
     assert [(one.rule.name, one.gone) for one in found] == [("mine", ("hook",))]
 
 
+def test_a_rule_whose_target_is_gone_can_still_be_switched_off(day: Day):
+    day.write(rulebook.add, MINE | {"to": ["hook"]})
+    day.watch.rules = parse("", {})
+    day.write(rulebook.change, "mine", MINE | {"to": ["hook"], "enabled": False})
+
+    with day.store.read() as db:
+        assert rulebook.active(db, "p", day.watch.rules) == []
+
+
+def test_a_rule_that_names_no_targets_goes_to_a_later_one_too(day: Day):
+    day.write(rulebook.add, MINE)
+    with day.store.read() as db:
+        (found,) = rulebook.listed(db, "p", parse('[targets]\nnew = "json://x"\n', {}))
+
+    assert found.rule.to == ("new",)
+
+
 def test_an_incident_of_a_rule_that_is_gone_ends_without_a_word(day: Day, receiver: Receiver):
     day.turns(0, failed=6, fine=2)
     day.at(0)

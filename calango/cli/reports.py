@@ -110,7 +110,10 @@ def errors(
 
     Example: `calango errors --since 24h`
     """
-    _answer("Errors", lambda ask, about, _: [sections.errors(ask.errors(about))], since, until, form, file, where)
+    _answer(
+        "Errors", lambda ask, about, _: [sections.errors(ask.errors(about))], since, until, form, file, where,
+        nothing="There are no errors in this period.",
+    )  # fmt: skip
 
 
 def conversations(
@@ -168,6 +171,8 @@ def _answer(
     form: Format,
     file: Path | None,
     where: Sequence[str] | None,
+    *,
+    nothing: str = "There are no turns in this period. `calango ask` makes one, `calango seed` many.",
 ) -> None:
     settings = Settings.load()
     about = Range(since, until, settings.time_zone, _filters(where or ()))
@@ -177,10 +182,15 @@ def _answer(
     whole = form in {Format.CSV, Format.JSON, Format.PARQUET}
     with _questions(settings) as ask:
         tables = build(ask, about, whole)
-        is_empty = not any(table.rows for table in tables) or not ask.overview(about).total.turns
     told = f"{asked.start:%Y-%m-%d %H:%M} to {asked.end:%Y-%m-%d %H:%M} ({settings.time_zone})"
     told += "".join(f", {name} {value}" for name, value in about.filters)
-    _write(Report(title, told, [table for table in tables if table.rows], is_empty), form, file, settings)
+    report = Report(title, told, tables, nothing)
+    if not report.said:
+        output.note(nothing)
+    if form is Format.TABLE and file is None:
+        _print(report, settings)
+    else:
+        _write(report, form, file, settings)
 
 
 def _questions(settings: Settings) -> Questions:
@@ -198,15 +208,10 @@ def _filters(where: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 def _write(report: Report, form: Format, file: Path | None, settings: Settings) -> None:
     beside = second(settings)
-    if report.is_empty:
-        output.note("There are no turns in this period. `calango ask` makes one, `calango seed` many.")
     if form is Format.PARQUET:
         assert file is not None
         render.write_parquet(_first(report), file)
         output.note(f"Written to {file}.")
-        return
-    if form is Format.TABLE and file is None:
-        _print(report, settings)
         return
     text = {
         Format.TABLE: lambda: render.markdown(report, beside),
@@ -232,11 +237,11 @@ def _first(report: Report) -> Table:
 
 
 def _print(report: Report, settings: Settings) -> None:
-    if report.is_empty:
+    if not report.said:
         return
     output.say(report.title, "bold")
     output.note(report.about)
-    for table in report.tables:
+    for table in report.said:
         drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column in table.columns:
             drawn.add_column(column.title, justify="right" if column.kind in NUMBERS else "left", style=None)

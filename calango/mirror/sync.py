@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -80,29 +80,29 @@ class Mirror:
             start = None if done is None else _iso(datetime.fromisoformat(done) - kind.overlap)
             state |= {"window": {"start": start, "end": _iso(now)}, "cursor": None}
         count, lines = 0, list[bytes]()
-        with ThreadPoolExecutor(1) as ahead:
-            page = self._page(kind, state)
-            while page["data"]:
-                cursor: str | None = page.get("meta", {}).get("cursor")
-                following = ahead.submit(self._page, kind, state | {"cursor": cursor}) if cursor else None
-                lines += [orjson.dumps(kind.row(one)) for one in page["data"]]
-                if following is None or len(lines) >= BATCH:
-                    self._store(kind.table, b"\n".join(lines) + b"\n")
-                    count += len(lines)
-                    lines.clear()
-                    self._progress(kind.table, count)
-                    state["cursor"] = cursor
-                    self._note()
-                if following is None:
-                    break
-                page = following.result()
-            if lines:  # the last page was empty
+        for page, cursor in self._pages(kind, state):
+            lines += [orjson.dumps(kind.row(one)) for one in page]
+            if lines and (cursor is None or len(lines) >= BATCH):
                 self._store(kind.table, b"\n".join(lines) + b"\n")
                 count += len(lines)
+                lines.clear()
+                self._progress(kind.table, count)
+                state["cursor"] = cursor
+                self._note()
         state["until"] = state.pop("window")["end"]
         state.pop("cursor", None)
         self._note()
         return count
+
+    def _pages(self, kind: Kind, state: Mapping[str, Any]) -> Generator[tuple[Sequence[Mapping[str, Any]], str | None]]:
+        """Each page with the cursor behind it, None at the last. The next one is read while one is stored."""
+        with ThreadPoolExecutor(1) as ahead:
+            following: Future[dict[str, Any]] | None = ahead.submit(self._page, kind, dict(state))
+            while following is not None:
+                page = following.result()
+                cursor: str | None = page.get("meta", {}).get("cursor") if page["data"] else None
+                following = ahead.submit(self._page, kind, {**state, "cursor": cursor}) if cursor else None
+                yield page["data"], cursor
 
     def _note(self) -> None:
         private_file(self._path.parent, self._state).replace(self._path)

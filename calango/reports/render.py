@@ -18,8 +18,8 @@ _CUT = 80
 
 def markdown(report: Report, beside: Currency | None) -> str:
     """Tables as GitHub reads them."""
-    parts = [f"# {report.title}", report.about]
-    for table in report.tables:
+    parts = [f"# {report.title}", report.about] + ([] if report.said else [report.nothing])
+    for table in report.said:
         parts += [f"## {table.title}"] + ([table.note] if table.note else [])
         head = [column.title for column in table.columns]
         marks = ["---:" if column.kind in NUMBERS else "---" for column in table.columns]

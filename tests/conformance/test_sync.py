@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[LocalServer]:
         yield server
 
 
-def storing(here: LocalServer, project: str, *, kills: set[int] = frozenset()) -> Callable[[str, bytes], None]:  # type: ignore[assignment]
+def storing(here: LocalServer, project: str, *, kills: Collection[int] = ()) -> Callable[[str, bytes], None]:
     """Stores in a project of `here`; is killed instead at the calls with these numbers."""
     calls = iter(range(10_000))
 

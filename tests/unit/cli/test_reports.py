@@ -103,6 +103,18 @@ def test_a_period_without_turns_says_so_and_is_no_error(calango):
     assert "There are no turns in this period." in ended.err
 
 
+def test_no_errors_are_not_called_no_turns(calango):
+    ended = calango("errors", "--since", "2020-01-01", "--until", "2020-01-02")
+
+    assert (ended.code, "There are no errors in this period." in ended.err) == (0, True)
+
+
+def test_a_file_about_nothing_keeps_its_columns(calango):
+    ended = calango("cost", "--since", "2020-01-01", "--until", "2020-01-02", "--format", "csv")
+
+    assert ended.out.startswith("day,turns,calls,users,")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -159,7 +171,7 @@ def test_what_comes_from_traces_is_escaped_in_html():
         Chart("user", ("turns",)),
     )
 
-    assert "<script" not in page(Report("r", bad, [table]), None)
+    assert "<script" not in page(Report("r", bad, [table], ""), None)
 
 
 def test_json_is_json(calango):

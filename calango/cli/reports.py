@@ -175,12 +175,12 @@ def _answer(
     nothing: str = "There are no turns in this period. `calango ask` makes one, `calango seed` many.",
 ) -> None:
     settings = Settings.load()
-    about = Range(since, until, settings.time_zone, _filters(where or ()))
+    about = Range(since, until, settings.time_zone, filters_of(where or ()))
     asked = period(since, until, settings.time_zone, datetime.now(UTC))
     if form is Format.PARQUET and file is None:
         raise InputError("Parquet needs a file.", "Add --output FILE.")
     whole = form in {Format.CSV, Format.JSON, Format.PARQUET}
-    with _questions(settings) as ask:
+    with questions(settings) as ask:
         tables = build(ask, about, whole)
     told = f"{asked.start:%Y-%m-%d %H:%M} to {asked.end:%Y-%m-%d %H:%M} ({settings.time_zone})"
     told += "".join(f", {name} {value}" for name, value in about.filters)
@@ -193,13 +193,14 @@ def _answer(
         _write(report, form, file, settings)
 
 
-def _questions(settings: Settings) -> Questions:
+def questions(settings: Settings) -> Questions:
     """Of the local project, or of the copy of a remote one."""
     server = local.ensure(settings)
     return Questions(server, mirrored(server, settings) if settings.mode == "remote" else None)
 
 
-def _filters(where: Sequence[str]) -> tuple[tuple[str, str], ...]:
+def filters_of(where: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """`name=value` texts. Raises InputError."""
     pairs = [item.partition("=") for item in where]
     if wrong := next((item for item, pair in zip(where, pairs, strict=True) if not pair[2]), None):
         raise InputError(f"'{wrong}' is no filter.", "Write it as name=value, such as --where user=ana.")

@@ -265,6 +265,12 @@ class Settings(BaseSettings):
         validation_alias=_names("CALANGO_SERVER_IDLE"),
         description="Seconds without a request after which a background server ends itself; 0 means never.",
     )
+    sync_every_s: float = Field(
+        600.0,
+        ge=0,
+        validation_alias=_names("CALANGO_SYNC_EVERY"),
+        description="Seconds between two copies of the remote project by `calango serve` with its keys; 0 means never.",
+    )
     retention_days: float = Field(
         0.0,
         ge=0,

@@ -20,18 +20,17 @@ from typing import Any
 import httpx
 import orjson
 
-from calango.errors import BackendRefused, BackendUnreachable
 from calango.local import private_file, read_json
 from calango.mirror import rows
+from calango.mirror.patience import Patient, Wait
 
 OVERLAP = timedelta(hours=2)
 VOTES_OVERLAP = timedelta(days=7)
 BATCH = 5000  # rows that are stored at once
-TRIES = 6
-LONGEST_WAIT_S = 60.0
 _FIELDS = "core,basic,time,io,metadata,model,usage,prompt,metrics,trace_context"
 Store = Callable[[str, bytes], None]
 """Takes the rows of a table as JSON lines; returns when they are on disk."""
+Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +59,12 @@ class Mirror:
 
     def __init__(
         self, remote: httpx.Client, store: Store, state: Path, *,
-        progress: Callable[[str, int], None] = lambda _table, _rows: None, wait: Callable[[float], None] = time.sleep,
+        progress: Progress = lambda _table, _rows: None, wait: Wait = time.sleep,
     ) -> None:  # fmt: skip
-        self._remote = remote
+        self._remote = Patient(remote, "Run `calango sync` again: it goes on.", wait)
         self._store = store
         self._path = state
         self._progress = progress
-        self._wait = wait
         self._state: dict[str, Any] = read_json(state) or {}
 
     def run(self, now: datetime) -> dict[str, int]:
@@ -112,30 +110,8 @@ class Mirror:
         query = {**kind.query, kind.end: window["end"]}
         query |= {kind.start: window["start"]} if window["start"] else {}
         query |= {"cursor": state["cursor"]} if state["cursor"] else {}
-        return self._get(kind.path, query)
-
-    def _get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """Waits as long as a limit or a failing server asks for, some times."""
-        said = ""
-        for attempt in range(TRIES):
-            wait_s = min(LONGEST_WAIT_S, 0.5 * 2**attempt)
-            try:
-                answer = self._remote.get(path, params=dict(query))
-            except httpx.HTTPError as error:
-                said = type(error).__name__
-            else:
-                if answer.is_success:
-                    return orjson.loads(answer.content)
-                if answer.status_code != 429 and answer.status_code < 500:
-                    raise BackendRefused(
-                        f"Langfuse refused to be read ({answer.status_code}).", status=answer.status_code
-                    )
-                said = f"answer {answer.status_code}"
-                asked = answer.headers.get("retry-after", "")
-                wait_s = min(LONGEST_WAIT_S, float(asked)) if asked.isdigit() else wait_s
-            if attempt < TRIES - 1:
-                self._wait(wait_s)
-        raise BackendUnreachable(f"Langfuse does not answer ({said}).", "Run `calango sync` again: it goes on.")
+        answer = self._remote.ask("GET", kind.path, params=query)
+        return orjson.loads(answer.content) if answer is not None else {}
 
 
 def _iso(moment: datetime) -> str:

@@ -62,12 +62,14 @@ class Upkeep:
     """Jobs beside the requests, from `start` to `stop`. A job that fails is logged and runs again when it is due."""
 
     def __init__(
-        self, context: Context, keeping: Keeping, *, alerts_every_s: float = 600.0, quiet_s: float = QUIET_S
-    ) -> None:
+        self, context: Context, keeping: Keeping, *, alerts_every_s: float = 600.0, sync_every_s: float = 0.0,
+        quiet_s: float = QUIET_S,
+    ) -> None:  # fmt: skip
         self._context = context
         self._keeping = keeping
         self._watch = context.watch
         self._alerts_every_s = alerts_every_s
+        self._sync_every_s = sync_every_s
         self._quiet_s = quiet_s
         self._rested_at = 0.0
         self._jobs: Any = BackgroundScheduler(
@@ -81,10 +83,14 @@ class Upkeep:
         if self._watch is not None and self._alerts_every_s > 0:
             soon = now + timedelta(seconds=min(SOON_S, self._alerts_every_s))
             self._jobs.add_job(self._check, "interval", seconds=self._alerts_every_s, next_run_time=soon)
+        if self._context.syncing is not None:
+            self._jobs.add_job(self._context.syncing.run, "interval", seconds=self._sync_every_s, next_run_time=now)
         self._jobs.start()
 
     def stop(self) -> None:
         """Returns when no job runs any more."""
+        if self._context.syncing is not None:
+            self._context.syncing.stop()
         if self._jobs.running:
             self._jobs.shutdown(wait=True)
 

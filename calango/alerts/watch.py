@@ -55,7 +55,7 @@ class Watch:
         self.locale: Locale = locale
         self.latest: Mapping[str, Evaluated] = {}
         self._store = store
-        self._project_id = project_id
+        self.project_id = project_id
         self.send = send
         self._ui_url = ui_url
         self._lock = threading.Lock()
@@ -64,11 +64,11 @@ class Watch:
         """Evaluate every rule as of `now` (with its zone), write down what follows, send what is due."""
         with self._lock:
             with self._store.read() as db:
-                rules = rulebook.active(db, self._project_id, self.rules)
+                rules = rulebook.active(db, self.project_id, self.rules)
             if rules:
                 self._store.write(refresh).result()
             with self._store.read() as db:
-                readings = [(rule, measure.read(db, self._project_id, rule, now)) for rule in rules]
+                readings = [(rule, measure.read(db, self.project_id, rule, now)) for rule in rules]
             found = self._store.write(lambda db: self._decide(db, readings, now)).result()
             self.latest = {one.rule.name: one for one in found}
             self._deliver(int(now.timestamp()) * 1_000_000_000)
@@ -79,16 +79,16 @@ class Watch:
         rule = rule_of(data, self.rules.targets)
         self._store.write(refresh).result()
         with self._store.read() as db:
-            reading = measure.read(db, self._project_id, rule, now)
-            return rule, reading, measure.series(db, self._project_id, rule, now)
+            reading = measure.read(db, self.project_id, rule, now)
+            return rule, reading, measure.series(db, self.project_id, rule, now)
 
     def _decide(
         self, db: duckdb.DuckDBPyConnection, readings: Sequence[tuple[Rule, Reading]], now: datetime
     ) -> list[Evaluated]:
         now_ns = int(now.timestamp()) * 1_000_000_000
-        rules = rulebook.active(db, self._project_id, self.rules)  # one may have been changed since it was read
-        running = rulebook.settle(db, self._project_id, rules, now_ns)
-        muted = journal.mutes(db, self._project_id, now_ns)
+        rules = rulebook.active(db, self.project_id, self.rules)  # one may have been changed since it was read
+        running = rulebook.settle(db, self.project_id, rules, now_ns)
+        muted = journal.mutes(db, self.project_id, now_ns)
         found: list[Evaluated] = []
         for rule, reading in readings:
             if rule not in rules:
@@ -100,7 +100,7 @@ class Watch:
                 after = replace(after, asked_json=orjson.dumps(data_of(rule)).decode())
             if after is not None and after != before:
                 kept = Kept(kept.id if kept else uuid4().hex[:12], after)
-                journal.put(db, self._project_id, kept)
+                journal.put(db, self.project_id, kept)
             if kept is not None and after is not None and news is not None:
                 self._announce(db, rule, kept, news, now_ns)
             shown = kept if after is not None and after.is_open else None
@@ -110,17 +110,17 @@ class Watch:
     def _announce(self, db: duckdb.DuckDBPyConnection, rule: Rule, kept: Kept, news: texts.News, now_ns: int) -> None:
         said = texts.text(rule, kept.incident, news, self.locale, texts.link(self._ui_url, rule, kept.incident))
         for target in rule.to:
-            journal.write_message(db, self._project_id, kept.id, news, target, said.title, said.body, now_ns)
+            journal.write_message(db, self.project_id, kept.id, news, target, said.title, said.body, now_ns)
 
     def _deliver(self, now_ns: int) -> None:
         with self._store.read() as db:
-            waiting = journal.due(db, self._project_id, now_ns)
-            about = journal.incidents_of(db, self._project_id, {message.incident_id for message in waiting})
+            waiting = journal.due(db, self.project_id, now_ns)
+            about = journal.incidents_of(db, self.project_id, {message.incident_id for message in waiting})
         for message in waiting:
             error = self._sent(message, about.get(message.incident_id))
             if error is not None:
                 log.warning("a message to %s was not delivered: %s", message.target, error)
-            self._store.write(_settling(self._project_id, message, error, now_ns)).result()
+            self._store.write(_settling(self.project_id, message, error, now_ns)).result()
 
     def _sent(self, message: Message, incident: Incident | None) -> str | None:
         address = self.rules.targets.get(message.target)
@@ -137,7 +137,7 @@ class Watch:
         try:
             now = datetime.fromtimestamp(at_ns / 1e9, self.zone)
             with self._store.read() as db:
-                points = measure.series(db, self._project_id, rule, now)
+                points = measure.series(db, self.project_id, rule, now)
             return drawn(Drawing(rule, points, rule.limit(incident.usual), self.locale))
         except Exception as error:  # noqa: BLE001 - a picture is not worth a message
             log.warning("a chart could not be drawn: %s", type(error).__name__)

@@ -37,7 +37,7 @@ def show(view: View) -> None:
         alert_form.show(view, given["rule"], found)
         return
     alert_form.close()
-    _what_is_watched(view)
+    _what_is_watched(view, is_copy=found["watchesCopy"])
     _buttons(view, found["rules"])
     _open(view, found)
     alert_rules.show(view, found["rules"])
@@ -45,13 +45,13 @@ def show(view: View) -> None:
     alert_history.show(view, found["incidents"], told)
 
 
-def _what_is_watched(view: View) -> None:
+def _what_is_watched(view: View, *, is_copy: bool) -> None:
     texts, settings = view.texts, view.place.chat.settings
-    if settings.mode == "remote":
+    if settings.mode == "remote" and not is_copy:
         st.info(
             texts(
-                "Rules look at what the local server of this machine received. Turns go to {host} now; those, and the"
-                " copy of them that `calango sync` makes, are not watched.",
+                "Turns go to {host}, but the rules look at what the local server of this machine received."
+                " A server that copies the remote project watches the copy: `calango stop`, then `calango serve`.",
                 host=plain(settings.base_url),
             ),
             icon=":material/cloud:",

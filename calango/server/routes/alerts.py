@@ -34,8 +34,9 @@ def _watch(request: Request) -> Watch:
 
 
 async def overview(request: Request) -> Json:
-    """Rules, mutes and incidents, the open ones first."""
-    watch, project_id, now_ns = _watch(request), project_of(request), time.time_ns()
+    """Rules, mutes and incidents, the open ones first; whether they are about the copy of a remote project."""
+    watch, now_ns = _watch(request), time.time_ns()
+    project_id = watch.project_id
     limit = params.integer(request.query_params, "limit", 50, minimum=1, maximum=1000)
 
     def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
@@ -45,6 +46,7 @@ async def overview(request: Request) -> Json:
                 wire_alerts.rule(one, muted.get(one.rule.name), watch.latest.get(one.rule.name))
                 for one in rulebook.listed(db, project_id, watch.rules)
             ],
+            "watchesCopy": project_id != project_of(request),
             "targets": sorted(watch.rules.targets),
             "incidents": [wire_alerts.incident(kept) for kept in journal.incidents(db, project_id, limit=limit)],
         }
@@ -54,8 +56,7 @@ async def overview(request: Request) -> Json:
 
 async def messages(request: Request) -> Json:
     """What was told, the latest first, and what could not be delivered."""
-    _watch(request)
-    project_id = project_of(request)
+    project_id = _watch(request).project_id
     limit = params.integer(request.query_params, "limit", 50, minimum=1, maximum=1000)
     found = await reading(request, lambda db: journal.messages(db, project_id, limit=limit))
     return Json({"messages": [wire_alerts.message(message) for message in found]})
@@ -69,8 +70,7 @@ async def check(request: Request) -> Json:
 
 
 async def acknowledge(request: Request) -> Json:
-    _watch(request)
-    project_id, incident_id, now_ns = project_of(request), request.path_params["incident_id"], time.time_ns()
+    project_id, incident_id, now_ns = _watch(request).project_id, request.path_params["incident_id"], time.time_ns()
     if not await writing(request, lambda db: journal.acknowledge(db, project_id, incident_id, now_ns)):
         raise not_found(f"There is no open incident {incident_id[:40]}.")
     return Json({"id": incident_id})
@@ -78,7 +78,8 @@ async def acknowledge(request: Request) -> Json:
 
 async def mute(request: Request) -> Json:
     """`{"rule": name, "seconds": n}`; 0 seconds end a mute."""
-    watch, project_id = _watch(request), project_of(request)
+    watch = _watch(request)
+    project_id = watch.project_id
     body = await object_of(request)
     rule, seconds = bodies.text(body, "rule"), bodies.number(body, "seconds")
     known = await reading(request, lambda db: {one.rule.name for one in rulebook.listed(db, project_id, watch.rules)})
@@ -102,23 +103,22 @@ async def try_target(request: Request) -> Json:
 
 async def add_rule(request: Request) -> Json:
     """A rule of one's own, with the keys that the file has: in effect from the next evaluation on."""
-    watch, project_id, data, now_ns = _watch(request), project_of(request), await object_of(request), time.time_ns()
-    rule = await _ruling(request, lambda db: rulebook.add(db, project_id, watch.rules, data, now_ns))
+    watch, data, now_ns = _watch(request), await object_of(request), time.time_ns()
+    rule = await _ruling(request, lambda db: rulebook.add(db, watch.project_id, watch.rules, data, now_ns))
     return Json({"name": rule.name})
 
 
 async def change_rule(request: Request) -> Json:
     """Put another rule, perhaps with another name, in the place of an own one."""
-    watch, project_id, name = _watch(request), project_of(request), request.path_params["name"]
+    watch, name = _watch(request), request.path_params["name"]
     data, now_ns = await object_of(request), time.time_ns()
-    rule = await _ruling(request, lambda db: rulebook.change(db, project_id, watch.rules, name, data, now_ns))
+    rule = await _ruling(request, lambda db: rulebook.change(db, watch.project_id, watch.rules, name, data, now_ns))
     return Json({"name": rule.name})
 
 
 async def delete_rule(request: Request) -> Json:
-    watch, project_id, name = _watch(request), project_of(request), request.path_params["name"]
-    now_ns = time.time_ns()
-    await _ruling(request, lambda db: rulebook.delete(db, project_id, watch.rules, name, now_ns))
+    watch, name, now_ns = _watch(request), request.path_params["name"], time.time_ns()
+    await _ruling(request, lambda db: rulebook.delete(db, watch.project_id, watch.rules, name, now_ns))
     return Json({"name": name})
 
 

@@ -20,8 +20,7 @@ from calango.insights.period import period
 from calango.insights.scope import FILTERS, Scope, checked
 from calango.server import params
 from calango.server.errors import ApiError, refused
-from calango.server.http import Json, chosen_project, reading, writing
-from calango.store.turns import is_fresh, refresh
+from calango.server.http import Json, added_up, chosen_project, reading
 
 PATH = "/api/calango/insights"
 MANY = 10_000
@@ -81,8 +80,7 @@ async def answer(request: Request) -> Json:
         raise ApiError(404, f"There is no question {question[:40]}; there are {', '.join(QUESTIONS)}.", "NotFoundError")
     try:
         scope = _scope(request, await chosen_project(request))
-        if not await reading(request, is_fresh):
-            await writing(request, refresh)
+        await added_up(request)
 
         def ask(db: duckdb.DuckDBPyConnection) -> Any:
             turns.check_exists(db, scope)

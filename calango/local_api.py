@@ -39,15 +39,28 @@ def call(
 @contextmanager
 def download(server: local.LocalServer, path: str, params: Mapping[str, str]) -> Generator[httpx.Response]:
     """An answer that is read in pieces. Raises as `call` does."""
-    with (
-        _reached(),
-        client_of(server, _LONG_S) as client,
-        client.stream("GET", f"{ROOT}{path}", params=params) as answer,
-    ):
+    with client_of(server, _LONG_S) as client, streamed(client, f"{ROOT}{path}", params) as answer:
+        yield answer
+
+
+@contextmanager
+def streamed(client: httpx.Client, path: str, params: Mapping[str, Any]) -> Generator[httpx.Response]:
+    """The same over a connection that is there."""
+    with _reached(), client.stream("GET", path, params=dict(params)) as answer:
         if not answer.is_success:
             answer.read()
             raise _refusal(answer, "")
         yield answer
+
+
+def lines(answer: httpx.Response) -> Generator[bytes]:
+    """Of JSON lines, without their ends. (`iter_lines` would break a line at U+2028, which JSON texts may contain.)"""
+    rest = b""
+    for piece in answer.iter_bytes():
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
 
 
 def project_named(server: local.LocalServer, wanted: str) -> dict[str, Any]:

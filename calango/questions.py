@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -109,13 +110,28 @@ class Questions:
         ]
         return sorted(shares, key=lambda share: -share.share)
 
+    @contextmanager
+    def rows(self, about: Range, what: str) -> Generator[tuple[int, Iterator[bytes]]]:
+        """How many rows there are of `what` (see `insights.listing`), and the rows as JSON lines, as they come."""
+        with (
+            _explained(),
+            local_api.streamed(self._http, f"{ROOT}/rows/{what}", self._project | about.params()) as answer,
+        ):
+            yield int(answer.headers["calango-rows"]), local_api.lines(answer)
+
     def _ask(self, kind: type[T], question: str, about: Range, **more: Any) -> T:
         params = self._project | about.params() | {name: value for name, value in more.items() if value is not None}
-        try:
+        with _explained():
             answer = local_api.asked(self._http, "GET", f"{ROOT}/{question}", params=params)
-        except BackendRefused as error:
-            raise (InputError(error.message) if error.status == 400 else error) from None
         return cast("T", _reader(kind).validate_python(answer["answer"]))
+
+
+@contextmanager
+def _explained() -> Generator[None]:
+    try:
+        yield
+    except BackendRefused as error:
+        raise (InputError(error.message) if error.status == 400 else error) from None
 
 
 @lru_cache(maxsize=32)

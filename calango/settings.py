@@ -10,91 +10,29 @@ import re
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from calango import otlp_settings, patterns
 from calango.errors import ConfigError
+from calango.setting_types import (
+    MASK_KINDS,
+    Collector,
+    Currency,
+    EnvironmentName,
+    Headers,
+    HttpUrl,
+    Locale,
+    MaskKinds,
+    MaskPatterns,
+    Switch,
+    TimeZone,
+)
 
 Mode = Literal["remote", "local", "off"]
-MASK_KINDS = ("email", "phone", "cpf", "cnpj", "card", "iban", "ip", "key")
-
-_ENVIRONMENT = re.compile(r"(?!langfuse)[a-z0-9_-]{1,40}")
-
-
-def _http_url(value: object) -> object:
-    """As the tools that own these names read them: `host:port` means http, `0.0.0.0` means this machine."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip().rstrip("/")
-    if "://" not in text:
-        text = f"http://{text}"
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError("an address such as http://127.0.0.1:11434") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address such as http://127.0.0.1:11434")
-    if parts.hostname in {"0.0.0.0", "::"}:  # noqa: S104 - an address to listen on is no address to call
-        return f"{parts.scheme}://127.0.0.1:{port or 11434}"
-    return text
-
-
-def _environment_name(value: str) -> str:
-    if not _ENVIRONMENT.fullmatch(value):
-        raise ValueError("1 to 40 of a-z, 0-9, - and _, not starting with 'langfuse'")
-    return value
-
-
-def _currency(value: str) -> str:
-    code = value.upper()
-    if not re.fullmatch(r"[A-Z]{3}", code) or code == "USD":
-        raise ValueError("an ISO 4217 code other than USD, such as BRL or EUR")
-    return code
-
-
-def _time_zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError("an IANA time zone such as America/Sao_Paulo or UTC")
-    return value
-
-
-def _locale(value: object) -> object:
-    names = {"pt": "pt_BR", "pt_br": "pt_BR", "pt-br": "pt_BR", "en": "en", "en_us": "en", "en-us": "en"}
-    if isinstance(value, str) and value.lower() in names:
-        return names[value.lower()]
-    raise ValueError("pt_BR or en")
-
-
-def _mask_kinds(value: str) -> str:
-    kinds = [kind.strip().lower() for kind in value.split(",") if kind.strip()]
-    if not set(kinds) <= set(MASK_KINDS):
-        raise ValueError(f"some of {', '.join(MASK_KINDS)}, separated by commas")
-    return ",".join(dict.fromkeys(kinds))
-
-
-def _mask_patterns(value: str | None) -> str | None:
-    patterns.parse(value or "")
-    return value
-
-
-def _switch(value: object) -> object:
-    words = {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}
-    return words.get(str(value).lower(), value)
-
-
-HttpUrl = Annotated[str, BeforeValidator(_http_url)]
-
-
-def _headers(value: SecretStr) -> SecretStr:
-    otlp_settings.parse_headers(value.get_secret_value())
-    return value
 
 
 def _names(*names: str) -> AliasChoices:
@@ -136,7 +74,7 @@ class Settings(BaseSettings):
         validation_alias=_names("LANGFUSE_TRACING_ENABLED", "LANGFUSE_ENABLED"),
         description="`false` sends nothing to Langfuse; feedback is then disabled.",
     )
-    environment: Annotated[str, AfterValidator(_environment_name)] = Field(
+    environment: EnvironmentName = Field(
         "default",
         validation_alias=_names("LANGFUSE_TRACING_ENVIRONMENT", "LANGFUSE_ENVIRONMENT"),
         description="Environment that traces and scores belong to, such as production or staging.",
@@ -260,12 +198,12 @@ class Settings(BaseSettings):
         validation_alias=_names("CALANGO_ALERTS_PRIVATE"),
         description="Whether alerts may be sent to addresses in private networks.",
     )
-    locale: Annotated[Literal["pt_BR", "en"], BeforeValidator(_locale)] = Field(
+    locale: Locale = Field(
         "pt_BR",
         validation_alias=_names("CALANGO_LOCALE"),
         description="Language of the UI and of the built-in agent: pt_BR or en.",
     )
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+    time_zone: TimeZone = Field(
         "America/Sao_Paulo",
         validation_alias=_names("CALANGO_TIME_ZONE"),
         description="IANA time zone of the agent's clock and of times that people see.",
@@ -327,6 +265,12 @@ class Settings(BaseSettings):
         validation_alias=_names("CALANGO_SERVER_IDLE"),
         description="Seconds without a request after which a background server ends itself; 0 means never.",
     )
+    sync_every_s: float = Field(
+        600.0,
+        ge=0,
+        validation_alias=_names("CALANGO_SYNC_EVERY"),
+        description="Seconds between two copies of the remote project by `calango serve` with its keys; 0 means never.",
+    )
     retention_days: float = Field(
         0.0,
         ge=0,
@@ -385,7 +329,7 @@ class Settings(BaseSettings):
         validation_alias=_names("CALANGO_GPU_WATTS"),
         description="Watts that the machine draws while Ollama's model works.",
     )
-    currency: Annotated[str, AfterValidator(_currency)] | None = Field(
+    currency: Currency | None = Field(
         None,
         validation_alias=_names("CALANGO_CURRENCY"),
         description="Second currency to show costs in, such as BRL; together with CALANGO_CURRENCY_RATE.",
@@ -398,17 +342,17 @@ class Settings(BaseSettings):
         description="Units of that currency for one USD.",
     )
 
-    mask: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
+    mask: Switch = Field(
         "auto",
         validation_alias=_names("CALANGO_MASK"),
         description="Mask personal data and keys in all that is traced: on, off, or auto (off for the local server).",
     )
-    mask_kinds: Annotated[str, AfterValidator(_mask_kinds)] = Field(
+    mask_kinds: MaskKinds = Field(
         ",".join(MASK_KINDS),
         validation_alias=_names("CALANGO_MASK_KINDS"),
         description="What is masked, separated by commas.",
     )
-    mask_patterns: Annotated[str | None, AfterValidator(_mask_patterns)] = Field(
+    mask_patterns: MaskPatterns = Field(
         None,
         validation_alias=_names("CALANGO_MASK_PATTERNS"),
         description="Your own patterns to mask, as name=regex, one per line or separated by `;` (RE2 syntax).",
@@ -425,12 +369,12 @@ class Settings(BaseSettings):
         description="Key of that hash, at least 16 characters; a random one in CALANGO_HOME when not set.",
     )
 
-    otlp_endpoint: Annotated[HttpUrl, AfterValidator(otlp_settings.check_endpoint)] | None = Field(
+    otlp_endpoint: Collector | None = Field(
         None,
         validation_alias=_names("CALANGO_OTLP_ENDPOINT"),
         description="OTLP/HTTP collector that gets the same spans (Phoenix, Arize, …): address, or its …/v1/traces.",
     )
-    otlp_headers: Annotated[SecretStr, AfterValidator(_headers)] | None = Field(
+    otlp_headers: Headers | None = Field(
         None,
         validation_alias=_names("CALANGO_OTLP_HEADERS"),
         description="Headers for that collector, such as its API key: name=value,name=value.",

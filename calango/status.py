@@ -7,6 +7,7 @@ from typing import Any
 
 from calango import __version__, local, local_api, models
 from calango.local import LocalServer
+from calango.mirror.copy import copied_until
 from calango.settings import Settings
 from calango.tracing.destination import Destination, collector, destination
 from calango.tracing.outbox import Outbox
@@ -30,6 +31,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "model_note": choice.note,
         "graph": settings.graph or "bundled",
         "home": str(settings.home),
+        "copied_until": copied_until(settings),
         "outbox": _waiting(settings, to),
         "collector": settings.otlp_endpoint,
         "collector_outbox": _waiting(settings, beside),

@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-class Target:
+class Target(ABC):
     """Start with `start`, end with `stop`. `stored` counts the spans in its database file."""
 
     name: str
@@ -49,14 +50,14 @@ class Target:
     def url(self) -> str:
         return self.base_url + self.path
 
-    def command(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def command(self) -> list[str]: ...
 
     def environment(self) -> dict[str, str]:
         return {}
 
-    def stored(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def stored(self) -> int: ...
 
     def start(self) -> float:
         """Seconds until the first answer."""

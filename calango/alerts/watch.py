@@ -43,8 +43,8 @@ class Watch:
     ) -> None:
         self.rules = rules
         self.zone = zone
+        self.project_id = project_id
         self._store = store
-        self._project_id = project_id
         self.send = send
         self._locale: Locale = locale
         self._ui_url = ui_url
@@ -56,7 +56,7 @@ class Watch:
             if self.rules.rules:
                 self._store.write(refresh).result()
             with self._store.read() as db:
-                readings = [(rule, measure.read(db, self._project_id, rule, now)) for rule in self.rules.rules]
+                readings = [(rule, measure.read(db, self.project_id, rule, now)) for rule in self.rules.rules]
             found = self._store.write(lambda db: self._decide(db, readings, now)).result()
             self._deliver(int(now.timestamp()) * 1_000_000_000)
             return found
@@ -65,8 +65,8 @@ class Watch:
         self, db: duckdb.DuckDBPyConnection, readings: Sequence[tuple[Rule, Reading]], now: datetime
     ) -> list[Evaluated]:
         now_ns = int(now.timestamp()) * 1_000_000_000
-        running = journal.unsettled(db, self._project_id)
-        muted = journal.mutes(db, self._project_id, now_ns)
+        running = journal.unsettled(db, self.project_id)
+        muted = journal.mutes(db, self.project_id, now_ns)
         found: list[Evaluated] = []
         for rule, reading in readings:
             kept = running.pop(rule.name, None)
@@ -74,32 +74,32 @@ class Watch:
             after, news = step(rule, reading, before, now, muted=rule.name in muted)
             if after is not None and after != before:
                 kept = Kept(kept.id if kept else uuid4().hex[:12], after)
-                journal.put(db, self._project_id, kept)
+                journal.put(db, self.project_id, kept)
             if kept is not None and after is not None and news is not None:
                 self._announce(db, rule, kept, news, now_ns)
             shown = kept if after is not None and after.is_open else None
             found.append(Evaluated(rule, reading, shown, rule.name in muted))
         for kept in running.values():  # of rules that are gone
             closed = _ended(kept.incident, now_ns)
-            journal.put(db, self._project_id, Kept(kept.id, closed))
+            journal.put(db, self.project_id, Kept(kept.id, closed))
         return found
 
     def _announce(self, db: duckdb.DuckDBPyConnection, rule: Rule, kept: Kept, news: texts.News, now_ns: int) -> None:
         said = texts.text(rule, kept.incident, news, self._locale, texts.link(self._ui_url, rule, kept.incident))
         for target in rule.to:
-            journal.write_message(db, self._project_id, kept.id, news, target, said.title, said.body, now_ns)
+            journal.write_message(db, self.project_id, kept.id, news, target, said.title, said.body, now_ns)
 
     def _deliver(self, now_ns: int) -> None:
         with self._store.read() as db:
-            waiting = journal.due(db, self._project_id, now_ns)
-            rules = {kept.id: kept.incident.rule for kept in journal.incidents(db, self._project_id, limit=10_000)}
+            waiting = journal.due(db, self.project_id, now_ns)
+            rules = {kept.id: kept.incident.rule for kept in journal.incidents(db, self.project_id, limit=10_000)}
         severities = {rule.name: rule.severity for rule in self.rules.rules}
         for message in waiting:
             severity = severities.get(rules.get(message.incident_id, ""), "info")
             error = self._sent(message, severity)
             if error is not None:
                 log.warning("a message to %s was not delivered: %s", message.target, error)
-            self._store.write(_settling(self._project_id, message, error, now_ns)).result()
+            self._store.write(_settling(self.project_id, message, error, now_ns)).result()
 
     def _sent(self, message: Message, severity: str) -> str | None:
         address = self.rules.targets.get(message.target)

@@ -7,13 +7,11 @@ from datetime import datetime
 import typer
 from rich.table import Table
 
-from calango import local
 from calango.budgets.setup import NAME, budgets_of
 from calango.budgets.shares import PER, usd
 from calango.cli import output
-from calango.errors import BackendUnreachable
-from calango.mirror.copy import mirrored
-from calango.questions import Questions, Range
+from calango.cli.reports import questions
+from calango.questions import Range
 from calango.records import BudgetShare
 from calango.settings import Settings
 
@@ -39,7 +37,7 @@ def budgets(
     rules = budgets_of(settings)
     shares: list[BudgetShare] = []
     if rules:
-        with _questions(settings) as ask:
+        with questions(settings) as ask:
             shares = ask.budgets(Range(zone=settings.time_zone), budgets=rules, limit=limit)
     if json:
         output.print_json([share.as_dict() for share in shares])
@@ -48,15 +46,6 @@ def budgets(
         if not rules:
             output.note(f"There are no budgets: write them into {NAME} in CALANGO_HOME (docs/costs.md).")
     raise typer.Exit(1 if check and any(share.state == "exceeded" for share in shares) else 0)
-
-
-def _questions(settings: Settings) -> Questions:
-    if settings.mode == "off":
-        raise BackendUnreachable(
-            "Tracing is off, so nothing knows what was spent.", "Remove LANGFUSE_TRACING_ENABLED=false."
-        )
-    server = local.ensure(settings)
-    return Questions(server, mirrored(server, settings) if settings.mode == "remote" else None)
 
 
 def _show(shares: list[BudgetShare]) -> None:

@@ -1,4 +1,4 @@
-"""`backup`, `restore`, `export`, `import`: the data as files."""
+"""`backup`, `restore`, `export all`, `import`: the data as files."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ class Format(StrEnum):
 def register(app: typer.Typer) -> None:
     app.command()(backup)
     app.command()(restore)
-    app.command("export")(export)
     app.command("import")(load)
+
+
+def register_export(app: typer.Typer) -> None:
+    app.command("all")(export)
 
 
 def backup(
@@ -43,7 +46,7 @@ def backup(
 
     Example: `calango backup calango-monday.duckdb`
     """
-    _check_new(file, force)
+    check_new(file, force)
     part = file.with_name(f"{file.name}.part")
     with local_api.download(local_server(), "/backup", {}) as answer:
         _write(part, _shown(answer.iter_bytes(_PIECE), int(answer.headers["content-length"]), "backup"))
@@ -85,11 +88,11 @@ def export(
     form: Format = typer.Option(Format.PARQUET, "--format", help="Of the files."),
     project: str | None = typer.Option(None, "--project", help="Name or id; this home's own project if left out."),
 ) -> None:
-    """Write a project's data, one file per table, for other tools or for `calango import`.
+    """Write all of a project's data, one file per table, for other tools or for `calango import`.
 
     Times are nanoseconds since 1970, money is USD. Nothing is masked that was not masked when it was traced.
 
-    Example: `calango export everything --format jsonl`
+    Example: `calango export all everything --format jsonl`
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists and is not empty.", "Choose a new folder.")
@@ -106,7 +109,7 @@ def export(
 
 
 def load(
-    folder: Path = typer.Argument(help="A folder that `calango export` wrote."),
+    folder: Path = typer.Argument(help="A folder that `calango export all` wrote."),
     project: str | None = typer.Option(None, "--project", help="Name or id; this home's own project if left out."),
 ) -> None:
     """Take exported data into a project. Importing the same again doubles nothing.
@@ -152,7 +155,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return archive.read_manifest(folder)
 
 
-def _check_new(file: Path, force: bool) -> None:
+def check_new(file: Path, force: bool) -> None:
+    """Raises InputError when `file` is there, or its folder is not."""
     if file.is_dir() or (file.exists() and not force):
         raise InputError(f"{file} exists.", "Choose another name, or --force to replace it.")
     if not file.absolute().parent.is_dir():

@@ -110,7 +110,10 @@ def errors(
 
     Example: `calango errors --since 24h`
     """
-    _answer("Errors", lambda ask, about, _: [sections.errors(ask.errors(about))], since, until, form, file, where)
+    _answer(
+        "Errors", lambda ask, about, _: [sections.errors(ask.errors(about))], since, until, form, file, where,
+        nothing="There are no errors in this period.",
+    )  # fmt: skip
 
 
 def conversations(
@@ -168,28 +171,36 @@ def _answer(
     form: Format,
     file: Path | None,
     where: Sequence[str] | None,
+    *,
+    nothing: str = "There are no turns in this period. `calango ask` makes one, `calango seed` many.",
 ) -> None:
     settings = Settings.load()
-    about = Range(since, until, settings.time_zone, _filters(where or ()))
+    about = Range(since, until, settings.time_zone, filters_of(where or ()))
     asked = period(since, until, settings.time_zone, datetime.now(UTC))
     if form is Format.PARQUET and file is None:
         raise InputError("Parquet needs a file.", "Add --output FILE.")
     whole = form in {Format.CSV, Format.JSON, Format.PARQUET}
-    with _questions(settings) as ask:
+    with questions(settings) as ask:
         tables = build(ask, about, whole)
-        is_empty = not any(table.rows for table in tables) or not ask.overview(about).total.turns
     told = f"{asked.start:%Y-%m-%d %H:%M} to {asked.end:%Y-%m-%d %H:%M} ({settings.time_zone})"
     told += "".join(f", {name} {value}" for name, value in about.filters)
-    _write(Report(title, told, [table for table in tables if table.rows], is_empty), form, file, settings)
+    report = Report(title, told, tables, nothing)
+    if not report.said:
+        output.note(nothing)
+    if form is Format.TABLE and file is None:
+        _print(report, settings)
+    else:
+        _write(report, form, file, settings)
 
 
-def _questions(settings: Settings) -> Questions:
+def questions(settings: Settings) -> Questions:
     """Of the local project, or of the copy of a remote one."""
     server = local.ensure(settings)
     return Questions(server, mirrored(server, settings) if settings.mode == "remote" else None)
 
 
-def _filters(where: Sequence[str]) -> tuple[tuple[str, str], ...]:
+def filters_of(where: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """`name=value` texts. Raises InputError."""
     pairs = [item.partition("=") for item in where]
     if wrong := next((item for item, pair in zip(where, pairs, strict=True) if not pair[2]), None):
         raise InputError(f"'{wrong}' is no filter.", "Write it as name=value, such as --where user=ana.")
@@ -198,15 +209,10 @@ def _filters(where: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 def _write(report: Report, form: Format, file: Path | None, settings: Settings) -> None:
     beside = second(settings)
-    if report.is_empty:
-        output.note("There are no turns in this period. `calango ask` makes one, `calango seed` many.")
     if form is Format.PARQUET:
         assert file is not None
         render.write_parquet(_first(report), file)
         output.note(f"Written to {file}.")
-        return
-    if form is Format.TABLE and file is None:
-        _print(report, settings)
         return
     text = {
         Format.TABLE: lambda: render.markdown(report, beside),
@@ -232,11 +238,11 @@ def _first(report: Report) -> Table:
 
 
 def _print(report: Report, settings: Settings) -> None:
-    if report.is_empty:
+    if not report.said:
         return
     output.say(report.title, "bold")
     output.note(report.about)
-    for table in report.tables:
+    for table in report.said:
         drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column in table.columns:
             drawn.add_column(column.title, justify="right" if column.kind in NUMBERS else "left", style=None)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -20,18 +20,17 @@ from typing import Any
 import httpx
 import orjson
 
-from calango.errors import BackendRefused, BackendUnreachable
 from calango.local import private_file, read_json
 from calango.mirror import rows
+from calango.mirror.patience import Patient, Wait
 
 OVERLAP = timedelta(hours=2)
 VOTES_OVERLAP = timedelta(days=7)
 BATCH = 5000  # rows that are stored at once
-TRIES = 6
-LONGEST_WAIT_S = 60.0
 _FIELDS = "core,basic,time,io,metadata,model,usage,prompt,metrics,trace_context"
 Store = Callable[[str, bytes], None]
 """Takes the rows of a table as JSON lines; returns when they are on disk."""
+Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +59,12 @@ class Mirror:
 
     def __init__(
         self, remote: httpx.Client, store: Store, state: Path, *,
-        progress: Callable[[str, int], None] = lambda _table, _rows: None, wait: Callable[[float], None] = time.sleep,
+        progress: Progress = lambda _table, _rows: None, wait: Wait = time.sleep,
     ) -> None:  # fmt: skip
-        self._remote = remote
+        self._remote = Patient(remote, "Run `calango sync` again: it goes on.", wait)
         self._store = store
         self._path = state
         self._progress = progress
-        self._wait = wait
         self._state: dict[str, Any] = read_json(state) or {}
 
     def run(self, now: datetime) -> dict[str, int]:
@@ -80,29 +78,29 @@ class Mirror:
             start = None if done is None else _iso(datetime.fromisoformat(done) - kind.overlap)
             state |= {"window": {"start": start, "end": _iso(now)}, "cursor": None}
         count, lines = 0, list[bytes]()
-        with ThreadPoolExecutor(1) as ahead:
-            page = self._page(kind, state)
-            while page["data"]:
-                cursor: str | None = page.get("meta", {}).get("cursor")
-                following = ahead.submit(self._page, kind, state | {"cursor": cursor}) if cursor else None
-                lines += [orjson.dumps(kind.row(one)) for one in page["data"]]
-                if following is None or len(lines) >= BATCH:
-                    self._store(kind.table, b"\n".join(lines) + b"\n")
-                    count += len(lines)
-                    lines.clear()
-                    self._progress(kind.table, count)
-                    state["cursor"] = cursor
-                    self._note()
-                if following is None:
-                    break
-                page = following.result()
-            if lines:  # the last page was empty
+        for page, cursor in self._pages(kind, state):
+            lines += [orjson.dumps(kind.row(one)) for one in page]
+            if lines and (cursor is None or len(lines) >= BATCH):
                 self._store(kind.table, b"\n".join(lines) + b"\n")
                 count += len(lines)
+                lines.clear()
+                self._progress(kind.table, count)
+                state["cursor"] = cursor
+                self._note()
         state["until"] = state.pop("window")["end"]
         state.pop("cursor", None)
         self._note()
         return count
+
+    def _pages(self, kind: Kind, state: Mapping[str, Any]) -> Generator[tuple[Sequence[Mapping[str, Any]], str | None]]:
+        """Each page with the cursor behind it, None at the last. The next one is read while one is stored."""
+        with ThreadPoolExecutor(1) as ahead:
+            following: Future[dict[str, Any]] | None = ahead.submit(self._page, kind, dict(state))
+            while following is not None:
+                page = following.result()
+                cursor: str | None = page.get("meta", {}).get("cursor") if page["data"] else None
+                following = ahead.submit(self._page, kind, {**state, "cursor": cursor}) if cursor else None
+                yield page["data"], cursor
 
     def _note(self) -> None:
         private_file(self._path.parent, self._state).replace(self._path)
@@ -112,30 +110,8 @@ class Mirror:
         query = {**kind.query, kind.end: window["end"]}
         query |= {kind.start: window["start"]} if window["start"] else {}
         query |= {"cursor": state["cursor"]} if state["cursor"] else {}
-        return self._get(kind.path, query)
-
-    def _get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """Waits as long as a limit or a failing server asks for, some times."""
-        said = ""
-        for attempt in range(TRIES):
-            wait_s = min(LONGEST_WAIT_S, 0.5 * 2**attempt)
-            try:
-                answer = self._remote.get(path, params=dict(query))
-            except httpx.HTTPError as error:
-                said = type(error).__name__
-            else:
-                if answer.is_success:
-                    return orjson.loads(answer.content)
-                if answer.status_code != 429 and answer.status_code < 500:
-                    raise BackendRefused(
-                        f"Langfuse refused to be read ({answer.status_code}).", status=answer.status_code
-                    )
-                said = f"answer {answer.status_code}"
-                asked = answer.headers.get("retry-after", "")
-                wait_s = min(LONGEST_WAIT_S, float(asked)) if asked.isdigit() else wait_s
-            if attempt < TRIES - 1:
-                self._wait(wait_s)
-        raise BackendUnreachable(f"Langfuse does not answer ({said}).", "Run `calango sync` again: it goes on.")
+        answer = self._remote.ask("GET", kind.path, params=query)
+        return orjson.loads(answer.content) if answer is not None else {}
 
 
 def _iso(moment: datetime) -> str:

@@ -28,8 +28,8 @@ _BAR = 22
 
 def page(report: Report, beside: Currency | None) -> str:
     """The whole file. Everything that comes from traces is escaped."""
-    body = "".join(_section(table, beside) for table in report.tables)
-    empty = "<p>There are no turns in this period.</p>" if report.is_empty else ""
+    body = "".join(_section(table, beside) for table in report.said)
+    empty = "" if body else f"<p>{escape(report.nothing)}</p>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'

@@ -18,8 +18,8 @@ _CUT = 80
 
 def markdown(report: Report, beside: Currency | None) -> str:
     """Tables as GitHub reads them."""
-    parts = [f"# {report.title}", report.about]
-    for table in report.tables:
+    parts = [f"# {report.title}", report.about] + ([] if report.said else [report.nothing])
+    for table in report.said:
         parts += [f"## {table.title}"] + ([table.note] if table.note else [])
         head = [column.title for column in table.columns]
         marks = ["---:" if column.kind in NUMBERS else "---" for column in table.columns]
@@ -41,11 +41,12 @@ def comma_separated(table: Table) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([column.name for column in table.columns])
     for row in table.rows:
-        writer.writerow([_safe(value) for value in row])
+        writer.writerow([safe(value) for value in row])
     return out.getvalue()
 
 
-def _safe(value: Any) -> Any:
+def safe(value: Any) -> Any:
+    """A cell that no spreadsheet runs."""
     return "'" + value if isinstance(value, str) and _FORMULA.match(value) else value
 
 

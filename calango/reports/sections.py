@@ -66,8 +66,9 @@ _TRENDS: dict[str, tuple[str, Kind]] = {
 
 
 def totals(overview: Overview, *, whole: bool) -> Table:
-    """One row. `whole`: every measure, for files."""
-    return Table("Total", _columns(whole), [_values(overview.total, _chosen(whole))], note=_unpriced(overview.total))
+    """One row, none without turns. `whole`: every measure, for files."""
+    rows = [_values(overview.total, _chosen(whole))] if overview.total.turns else []
+    return Table("Total", _columns(whole), rows, note=_unpriced(overview.total))
 
 
 def trends(overview: Overview) -> Table:
@@ -132,6 +133,7 @@ def satisfaction(found: Satisfaction) -> Table:
     rows = [
         [name, one.share, one.low, one.high, one.count]
         for name, one in (("thumbs up", found.thumbs), ("turns rated", found.rated))
+        if one.count
     ]
     note = "" if found.stars_mean is None else f"Stars: {found.stars_mean:.2f} on average."
     return Table("Satisfaction (with 95 % interval)", columns, rows, note=note)

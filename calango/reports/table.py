@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -45,12 +45,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`about` says what it is of: the period, the zone, the filters."""
+    """`about` says what it is of: the period, the zone, the filters. `nothing` is said when no table has rows."""
 
     title: str
     about: str
-    tables: Sequence[Table] = field(default_factory=list[Table])
-    is_empty: bool = False
+    tables: Sequence[Table]
+    nothing: str
+
+    @property
+    def said(self) -> Sequence[Table]:
+        """The tables that people see; files keep the empty ones, so that their columns are always there."""
+        return [table for table in self.tables if table.rows]
 
 
 def shown(value: Any, kind: Kind, beside: Currency | None = None) -> str:

@@ -25,6 +25,7 @@ from calango.server.costs import PriceBook
 from calango.server.errors import ApiError, invalid, not_found
 from calango.server.intake import Room, body_of
 from calango.server.shapes import as_dict
+from calango.server.syncing import Syncing
 from calango.store import Store, projects
 from calango.store.turns import is_fresh, refresh
 
@@ -48,6 +49,7 @@ class Context:
     hosts: frozenset[str]
     loopback: bool
     watch: Watch | None = None
+    syncing: Syncing | None = None
     signing_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     started_ns: int = field(default_factory=time.time_ns)
     last_request: float = field(default_factory=time.monotonic)

@@ -38,6 +38,7 @@ from calango.server.auth import Keyring, secret_hash
 from calango.server.connections import LIMITS, Limits, bounded
 from calango.server.costs import PriceBook
 from calango.server.http import Context
+from calango.server.syncing import Syncing, project_of
 from calango.server.upkeep import Keeping, Upkeep, clear_copies
 from calango.settings import Settings
 from calango.store import Store, StoreLocked
@@ -84,14 +85,18 @@ def serve(
         raise
     try:
         with contextlib.closing(listener):
+            copies = settings.mode == "remote" and settings.sync_every_s > 0
+            project_id = project_of(settings, store) if copies else keys.project_id
             context = _context(store, keys, address, prices)
+            context.syncing = Syncing(settings) if copies else None
             base_url = _base_url(address, listener.getsockname()[1])
-            context.watch = watch_of(settings, store, keys.project_id)
+            context.watch = watch_of(settings, store, project_id)
             clear_copies(home)
             upkeep = Upkeep(
                 context,
                 Keeping(settings.retention_days, settings.retention_mb),
                 alerts_every_s=settings.alerts_every_s,
+                sync_every_s=settings.sync_every_s,
             )
             server = Server(context, settings.server_idle_s if background else 0, limits)
 

@@ -1,4 +1,4 @@
-"""What the server does by itself: lets go of old traces, and of memory when nobody asks."""
+"""What the server does by itself: lets go of old traces; when nobody asks, adds up new ones and gives memory back."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from calango.server.http import Context
 from calango.server.routes.archive import COPIES
 from calango.store import Store, retention
+from calango.store.turns import refresh
 
 log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(logging.WARNING)
@@ -60,11 +61,16 @@ def clear_copies(home: Path) -> None:
 class Upkeep:
     """Jobs beside the requests, from `start` to `stop`. A job that fails is logged and runs again when it is due."""
 
-    def __init__(self, context: Context, keeping: Keeping, *, alerts_every_s: float = 600.0) -> None:
+    def __init__(
+        self, context: Context, keeping: Keeping, *, alerts_every_s: float = 600.0, sync_every_s: float = 0.0,
+        quiet_s: float = QUIET_S,
+    ) -> None:  # fmt: skip
         self._context = context
         self._keeping = keeping
         self._watch = context.watch
         self._alerts_every_s = alerts_every_s
+        self._sync_every_s = sync_every_s
+        self._quiet_s = quiet_s
         self._rested_at = 0.0
         self._jobs: Any = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -73,14 +79,18 @@ class Upkeep:
     def start(self) -> None:
         now = datetime.now(UTC)
         self._jobs.add_job(self._forget, "interval", hours=1, next_run_time=now)
-        self._jobs.add_job(self._rest, "interval", seconds=TICK_S)
+        self._jobs.add_job(self._rest, "interval", seconds=min(TICK_S, self._quiet_s))
         if self._watch is not None and self._alerts_every_s > 0:
             soon = now + timedelta(seconds=min(SOON_S, self._alerts_every_s))
             self._jobs.add_job(self._check, "interval", seconds=self._alerts_every_s, next_run_time=soon)
+        if self._context.syncing is not None:
+            self._jobs.add_job(self._context.syncing.run, "interval", seconds=self._sync_every_s, next_run_time=now)
         self._jobs.start()
 
     def stop(self) -> None:
         """Returns when no job runs any more."""
+        if self._context.syncing is not None:
+            self._context.syncing.stop()
         if self._jobs.running:
             self._jobs.shutdown(wait=True)
 
@@ -93,9 +103,10 @@ class Upkeep:
             self._watch.check(datetime.now(self._watch.zone))
 
     def _rest(self) -> None:
-        """Once after each busy time."""
+        """Once after each busy time. The next question finds its turns added up."""
         context, now = self._context, time.monotonic()
         was_busy = context.last_request > self._rested_at
-        if was_busy and context.active == 0 and now - context.last_request >= QUIET_S:
+        if was_busy and context.active == 0 and now - context.last_request >= self._quiet_s:
             self._rested_at = now
+            context.store.write(refresh).result()
             context.store.rest()

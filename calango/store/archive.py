@@ -22,7 +22,7 @@ MANIFEST = "manifest.json"
 KIND = "calango-export"
 PART_ROWS = 20_000
 PART_BYTES = 64 * 1024 * 1024  # of lines, which are in memory meanwhile
-_HINT = "Import what `calango export` wrote; importing the same again doubles nothing."
+_HINT = "Import what `calango export all` wrote; importing the same again doubles nothing."
 
 # table -> what makes a row the same one; a row that is imported again replaces the stored one
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -142,7 +142,7 @@ def _copy_lines(db: duckdb.DuckDBPyConnection, table: str, query: str, file: Pat
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Raises InputError when `folder` holds no export that this version can read."""
-    hint = "Choose a folder that `calango export` wrote."
+    hint = "Choose a folder that `calango export all` wrote."
     read: object = None
     with suppress(OSError, ValueError):
         read = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

@@ -23,7 +23,7 @@ def sdk_calls() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Attribute(attr="request"), args=[path, *_], keywords=options):
-                    method = next((o.value.value for o in options if o.arg == "method"), "GET")  # pyright: ignore
+                    method = next((o.value.value for o in options if o.arg == "method"), "GET")
                     yield method, "/" + _text(path)
                 case _:
                     pass

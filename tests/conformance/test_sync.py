@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from calango import local
+from calango import local, local_api
 from calango.cli.app import run
 from calango.errors import BackendRefused, BackendUnreachable
 from calango.local import LocalServer
@@ -19,7 +22,7 @@ from calango.mirror import sync
 from calango.mirror.sync import KINDS, Mirror, state_name
 from calango.questions import Questions, Range
 from tests.support.projects import new_project
-from tests.support.servers import client_of, running_server
+from tests.support.servers import client_of, eventually, running_server
 
 pytestmark = pytest.mark.xdist_group("sync")
 TURNS = 250
@@ -46,7 +49,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[LocalServer]:
         yield server
 
 
-def storing(here: LocalServer, project: str, *, kills: set[int] = frozenset()) -> Callable[[str, bytes], None]:  # type: ignore[assignment]
+def storing(here: LocalServer, project: str, *, kills: Collection[int] = ()) -> Callable[[str, bytes], None]:
     """Stores in a project of `here`; is killed instead at the calls with these numbers."""
     calls = iter(range(10_000))
 
@@ -161,6 +164,31 @@ def test_the_command_copies_and_reports_read_the_copy(
     tables = json.loads(capsys.readouterr().out.partition("\n")[2])["tables"]
     assert tables["Total"][0]["turns"] == TURNS
     assert (home / state_name(remote.base_url, remote.public_key)).stat().st_mode & 0o077 == 0
+
+
+@pytest.fixture
+def serving_copies(remote: LocalServer, tmp_path: Path) -> Generator[LocalServer]:
+    """`calango serve` with the keys of the remote project, and a rule."""
+    (tmp_path / "alerts.toml").write_text('[[rules]]\nname = "few"\nmetric = "turns"\nbelow = 1e9\nwindow = "9999d"\n')
+    environment = os.environ | {
+        "CALANGO_HOME": str(tmp_path), "CALANGO_SYNC_EVERY": "3600", "LANGFUSE_BASE_URL": remote.base_url,
+        "LANGFUSE_PUBLIC_KEY": remote.public_key, "LANGFUSE_SECRET_KEY": remote.secret_key,
+    }  # fmt: skip
+    with subprocess.Popen([sys.executable, "-m", "calango", "serve", "--port", "0"], env=environment) as process:
+        try:
+            server = eventually(lambda: local.find(tmp_path), within_s=20)
+            assert server is not None
+            yield server
+        finally:
+            process.terminate()
+
+
+def test_a_server_with_the_remote_keys_copies_by_itself_and_watches_the_copy(serving_copies: LocalServer):
+    done = eventually(lambda: local_api.call(serving_copies, "GET", "/status")["sync"], within_s=60)
+
+    assert (done["error"], done["rows"]["observations"] > TURNS * 8) == (None, True)
+    (rule,) = local_api.call(serving_copies, "POST", "/alerts/check")["rules"]
+    assert rule["reading"]["value"] == TURNS
 
 
 def test_every_kind_is_a_table_that_can_be_imported():

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from calango.insights.listing import COLUMNS
 from calango.server.app import ROUTES
 from calango.server.routes.insights import QUESTIONS
 from calango.store.filters import OBSERVATION_COLUMNS
@@ -184,7 +185,8 @@ def reads(owner: Twin, marks: tuple[str, str]) -> Iterator[str]:
     yield from ("/", f"{project}/traces/{TRACES[0]}", f"{project}/sessions/s", "/api/calango/status")
     yield from ("/api/calango/projects", f"/api/calango/media/{owner.project_id}/{media_id()}")
     yield "/api/calango/export?format=jsonl"
-    yield from (f"/api/calango/insights/{question}?since=2026-11-01&until=2026-12-01" for question in QUESTIONS)
+    asked = [*QUESTIONS, *(f"rows/{what}" for what in COLUMNS)]
+    yield from (f"/api/calango/insights/{question}?since=2026-11-01&until=2026-12-01" for question in asked)
     for path in (
         *(f"traces/{id_}" for id_ in [*TRACES, "legacy"]),
         *(f"observations/{id_}" for id_ in [*SPANS, "legacy-step"]),

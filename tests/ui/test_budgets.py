@@ -74,7 +74,7 @@ def test_the_overview_shows_the_budgets_nearest_their_limit(
     dearest = questions.breakdown(ABOUT, "user", order="cost", limit=1)[0].key
     heads = [one.value for one in app.markdown if "Orçamento" in one.value]
     assert heads[0] == f":red[:material/block:] **Orçamento each · {dearest}**".replace("_", "\\_").replace("-", "\\-")
-    assert len(heads) == 6
+    assert len(heads) == 3
     assert texts()("Budgets") in [one.value for one in app.subheader]
 
 

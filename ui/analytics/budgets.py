@@ -14,6 +14,7 @@ from .asking import answers, asked
 from .view import View
 
 _SHOWN = 6
+_OF_ONE = 2  # users, sessions or tags of a budget, so that one does not hide the others
 _PER_ROW = 3
 _MARKS = {"ok": "", "near": ":orange[:material/warning:] ", "exceeded": ":red[:material/block:] "}
 
@@ -24,7 +25,7 @@ def show(view: View) -> None:
     if not rules:
         return
     about = Range(zone=view.place.chat.settings.time_zone)
-    (shares,) = answers(view, asked("budgets", about, budgets=rules, limit=_SHOWN))
+    (shares,) = answers(view, asked("budgets", about, budgets=rules, limit=_OF_ONE))
     st.subheader(view.texts("Budgets"), anchor=False)
     st.caption(view.texts("Those nearest their limit, as of now: period and filters of this page do not change them."))
     nearest = shares[:_SHOWN]

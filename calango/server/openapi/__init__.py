@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from calango.server.openapi import schemas
+from calango.server.openapi import insights, schemas
 from calango.server.openapi.operations import OPERATIONS, Operation
 
 PATH = "/api/calango/openapi.json"
@@ -44,7 +44,7 @@ def document(version: str) -> dict[str, Any]:
                     "description": "The public key of a project as user, its secret key as password",
                 }
             },
-            "schemas": schemas.COMPONENTS,
+            "schemas": {**schemas.COMPONENTS, **insights.COMPONENTS},
         },
     }
 

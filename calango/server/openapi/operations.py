@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from calango.server.openapi import insights
 from calango.server.openapi import parameters as q
 from calango.server.openapi import schemas as s
 from calango.server.openapi.schemas import Schema, cursor_page, listed, one_of, page, record, ref
@@ -257,15 +258,19 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         body=_BYTES,
         names={"table": _TABLE},
     ),
-    ("GET", f"{C}/insights/{{question}}"): Operation(
-        "An answer about turns, with the period that it is about",
-        _ok(record("period:object answer:any")),
+    **{
+        ("GET", f"{C}/insights/{question}"): Operation(
+            summary,
+            _ok(record("", period=record("start:time end:time zone:text"), answer=insights.ANSWERS[question])),
+            [*q.INSIGHTS, *q.QUESTIONS.get(question, [])],
+        )
+        for question, summary in insights.SUMMARIES.items()
+    },
+    ("GET", f"{C}/insights/rows/{{what}}"): Operation(
+        "The rows behind the answers, the oldest first, as they are read",
+        {200: ("JSON lines", {"application/x-ndjson": {}})},
         q.INSIGHTS,
-        names={
-            "question": one_of(
-                *("overview", "breakdown", "errors", "tools", "satisfaction", "conversations", "turns", "values")
-            )
-        },
+        names={"what": one_of("traces", "costs", "scores")},
     ),
     ("POST", f"{C}/spent"): Operation(
         "What is spent of budgets, and what single traces cost, as of one moment",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from calango.server.openapi import schemas as s
@@ -85,11 +86,22 @@ INSIGHTS = [
     query("since", _WHEN),
     query("until", {"anyOf": [{"type": "string", "format": "date"}, s.TIME]}),
     query("zone", one_of("UTC", "America/Sao_Paulo", "Pacific/Apia")),
-    *texts("user", "session", "tag", "environment", "release", "name", "model", "tool", "prompt", "text", "scored"),
+    *texts("user", "session", "tag", "environment", "release", "name", "model", "tool", "prompt"),
     query("outcome", one_of("ok", "error", "cancelled", "interrupted")),
-    *texts("by", "order", "fields"),
-    whole("limit", 0, 1000),
-    whole("offset", 0, 10_000),
-    query("min_cost_usd", s.NUMBER),
-    query("min_latency_ms", s.NUMBER),
 ]
+_LIMIT, _OFFSET = whole("limit", 0, 1000), whole("offset", 0, 10_000)
+QUESTIONS: Mapping[str, list[dict[str, Any]]] = {
+    "breakdown": [*texts("by", "order"), _LIMIT],
+    "errors": [_LIMIT],
+    "satisfaction": [_LIMIT],
+    "conversations": [_LIMIT, _OFFSET],
+    "turns": [
+        *texts("order", "text", "scored"),
+        _LIMIT,
+        _OFFSET,
+        query("min_cost_usd", s.NUMBER),
+        query("min_latency_ms", s.NUMBER),
+    ],
+    "values": texts("fields"),
+}
+"""What a question takes besides INSIGHTS."""

@@ -21,7 +21,7 @@ from calango.alerts.watch import Evaluated, Watch
 from calango.insights.times import iso
 from calango.server import bodies, params
 from calango.server.errors import not_found, refused
-from calango.server.http import Json, context_of, object_of, only_home, project_of, reading, writing
+from calango.server.http import Json, context_of, object_of, only_home, reading, writing
 
 PATH = "/api/calango/alerts"
 _LONGEST_MUTE_S = 90 * 86_400
@@ -37,7 +37,8 @@ def _watch(request: Request) -> Watch:
 
 async def overview(request: Request) -> Json:
     """Rules, mutes and incidents, the open ones first."""
-    watch, project_id, now_ns = _watch(request), project_of(request), time.time_ns()
+    watch, now_ns = _watch(request), time.time_ns()
+    project_id = watch.project_id
     limit = params.integer(request.query_params, "limit", 50, minimum=1, maximum=1000)
 
     def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
@@ -53,8 +54,7 @@ async def overview(request: Request) -> Json:
 
 async def messages(request: Request) -> Json:
     """What was told, the latest first, and what could not be delivered."""
-    _watch(request)
-    project_id = project_of(request)
+    project_id = _watch(request).project_id
     limit = params.integer(request.query_params, "limit", 50, minimum=1, maximum=1000)
     found = await reading(request, lambda db: journal.messages(db, project_id, limit=limit))
     return Json({"messages": [_message(message) for message in found]})
@@ -68,8 +68,7 @@ async def check(request: Request) -> Json:
 
 
 async def acknowledge(request: Request) -> Json:
-    _watch(request)
-    project_id, incident_id, now_ns = project_of(request), request.path_params["incident_id"], time.time_ns()
+    project_id, incident_id, now_ns = _watch(request).project_id, request.path_params["incident_id"], time.time_ns()
     if not await writing(request, lambda db: journal.acknowledge(db, project_id, incident_id, now_ns)):
         raise not_found(f"There is no open incident {incident_id[:40]}.")
     return Json({"id": incident_id})
@@ -77,7 +76,8 @@ async def acknowledge(request: Request) -> Json:
 
 async def mute(request: Request) -> Json:
     """`{"rule": name, "seconds": n}`; 0 seconds end a mute."""
-    watch, project_id = _watch(request), project_of(request)
+    watch = _watch(request)
+    project_id = watch.project_id
     body = await object_of(request)
     rule, seconds = bodies.text(body, "rule"), bodies.number(body, "seconds")
     if rule not in {one.name for one in watch.rules.rules}:

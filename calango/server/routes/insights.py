@@ -1,29 +1,35 @@
-"""Questions about turns, at `/api/calango/insights/…`: parameters in, an answer of `calango.insights` out."""
+"""Questions about turns, at `/api/calango/insights/…`: parameters in, an answer of `calango.insights` out.
+
+`/rows/…` lists what is behind the answers, as JSON lines that are made while they are sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 import duckdb
+import orjson
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from calango.errors import InputError
-from calango.insights import conversations, costs, errors, quality, turns
+from calango.insights import conversations, costs, errors, listing, quality, turns
 from calango.insights.answers import TurnPage
 from calango.insights.period import period
 from calango.insights.scope import FILTERS, Scope, checked
 from calango.server import params
-from calango.server.errors import ApiError, refused
+from calango.server.errors import refused
 from calango.server.http import Json, added_up, chosen_project, reading
 
 PATH = "/api/calango/insights"
 MANY = 10_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +79,49 @@ QUESTIONS: dict[str, Callable[[Asked], Any]] = {
 }
 
 
-async def answer(request: Request) -> Json:
+def _answering(question: str) -> Callable[[Request], Awaitable[Json]]:
     """The answer, with the period that it is about."""
-    question = request.path_params["question"]
-    if question not in QUESTIONS:
-        raise ApiError(404, f"There is no question {question[:40]}; there are {', '.join(QUESTIONS)}.", "NotFoundError")
+    ask = QUESTIONS[question]
+
+    async def answer(request: Request) -> Json:
+        scope, found = await _of_turns(request, lambda db, scope: ask(Asked(db, scope, request.query_params)))
+        about = {"start": scope.period.start.isoformat(), "end": scope.period.end.isoformat()}
+        return Json({"period": about | {"zone": scope.period.zone}, "answer": found})
+
+    return answer
+
+
+async def rows(request: Request) -> StreamingResponse:
+    """JSON lines, the oldest first; the header `Calango-Rows` says how many there were at the beginning."""
+    what = request.path_params["what"]
+    scope, (count, first) = await _of_turns(
+        request, lambda db, scope: (listing.count(db, scope, what), listing.page(db, scope, what))
+    )
+
+    async def lines() -> AsyncGenerator[bytes]:
+        page = first
+        while True:
+            yield b"".join(orjson.dumps(row) + b"\n" for row in page.rows)
+            if (after := page.after) is None:
+                return
+            page = await reading(request, lambda db, after=after: listing.page(db, scope, what, after))
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson", headers={"Calango-Rows": str(count)})
+
+
+async def _of_turns(request: Request, ask: Callable[[duckdb.DuckDBPyConnection, Scope], T]) -> tuple[Scope, T]:
+    """What `ask` says of the turns that the parameters choose, after all of them were added up."""
     try:
         scope = _scope(request, await chosen_project(request))
         await added_up(request)
 
-        def ask(db: duckdb.DuckDBPyConnection) -> Any:
+        def checked(db: duckdb.DuckDBPyConnection) -> T:
             turns.check_exists(db, scope)
-            return QUESTIONS[question](Asked(db, scope, request.query_params))
+            return ask(db, scope)
 
-        found = await reading(request, ask)
+        return scope, await reading(request, checked)
     except InputError as error:
         raise refused(str(error)) from None
-    about = {"start": scope.period.start.isoformat(), "end": scope.period.end.isoformat(), "zone": scope.period.zone}
-    return Json({"period": about, "answer": found})
 
 
 def _scope(request: Request, project_id: str) -> Scope:
@@ -109,4 +140,7 @@ def _fields(given: QueryParams) -> tuple[str, ...]:
     return asked or FILTERS
 
 
-ROUTES = [Route(f"{PATH}/{{question}}", answer)]
+ROUTES = [
+    *(Route(f"{PATH}/{question}", _answering(question)) for question in QUESTIONS),
+    Route(f"{PATH}/rows/{{what}}", rows),
+]

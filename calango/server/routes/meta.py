@@ -60,4 +60,5 @@ async def status(request: Request) -> Json:
     if key_of(request).public_key == context.home_key:  # the file holds every project
         path = context.store.path
         answer |= {"database": str(path), "database_bytes": path.stat().st_size if path.exists() else 0}
+        answer["sync"] = context.syncing.last if context.syncing is not None else None
     return Json(answer)

@@ -83,7 +83,7 @@ def test_an_export_can_be_imported_into_another_project(
     pair = json.loads(calango("project", "create", "other", "--json").out)
     folder = str(tmp_path / "out")
 
-    assert calango("export", folder, "--format", form).code == 0
+    assert calango("export", "all", folder, "--format", form).code == 0
     assert calango("import", folder, "--project", "other").code == 0
     other = LocalServer(running.base_url, pair["publicKey"], pair["secretKey"], pair["id"], running.pid, "")
     assert scores(other) == ["s"]
@@ -93,14 +93,14 @@ def test_an_export_does_not_mix_with_files_that_are_there(calango: Calango, runn
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("mine")
 
-    ended = calango("export", str(tmp_path / "out"))
+    ended = calango("export", "all", str(tmp_path / "out"))
 
     assert ended.code == 2
     assert "is not empty" in ended.err
 
 
 def test_a_table_that_can_not_be_read_is_named(calango: Calango, running: LocalServer, tmp_path: Path):
-    calango("export", str(tmp_path / "out"))
+    calango("export", "all", str(tmp_path / "out"))
     (tmp_path / "out" / "scores.parquet").write_bytes(b"garbage")
 
     ended = calango("import", str(tmp_path / "out"))
@@ -111,7 +111,7 @@ def test_a_table_that_can_not_be_read_is_named(calango: Calango, running: LocalS
 
 def test_copies_leave_nothing_behind_in_the_home(calango: Calango, home: Path, running: LocalServer, tmp_path: Path):
     calango("backup", str(tmp_path / "copy.duckdb"))
-    calango("export", str(tmp_path / "out"))
+    calango("export", "all", str(tmp_path / "out"))
     calango("import", str(tmp_path / "out"))
 
     assert list(home.glob("copy-*")) == []

@@ -103,6 +103,18 @@ def test_a_period_without_turns_says_so_and_is_no_error(calango):
     assert "There are no turns in this period." in ended.err
 
 
+def test_no_errors_are_not_called_no_turns(calango):
+    ended = calango("errors", "--since", "2020-01-01", "--until", "2020-01-02")
+
+    assert (ended.code, "There are no errors in this period." in ended.err) == (0, True)
+
+
+def test_a_file_about_nothing_keeps_its_columns(calango):
+    ended = calango("cost", "--since", "2020-01-01", "--until", "2020-01-02", "--format", "csv")
+
+    assert ended.out.startswith("day,turns,calls,users,")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -121,6 +133,51 @@ def test_what_is_not_there_is_named_with_what_is(calango, arguments: tuple[str, 
 
     assert ended.code == 2
     assert said in ended.err
+
+
+def test_exported_costs_add_up_to_the_reported_ones(calango, tmp_path: Path):
+    calango("export", "costs", *PERIOD, "--output", str(tmp_path / "costs.parquet"))
+    total = calango("report", *PERIOD, "--format", "json").json["tables"]["Total"][0]
+
+    with duckdb.connect() as db:
+        found = db.execute("SELECT sum(cost_usd) FROM read_parquet(?)", [str(tmp_path / "costs.parquet")]).fetchone()
+    assert found is not None
+    assert found[0] == pytest.approx(total["cost_usd"])
+
+
+def test_exported_turns_are_those_of_the_report(calango):
+    rows = list(csv.DictReader(io.StringIO(calango("export", "traces", *PERIOD).out)))
+
+    assert (len(rows), {row["outcome"] for row in rows} >= {"ok", "error"}) == (300, True)
+
+
+def test_exported_scores_come_as_json_lines(calango):
+    lines = calango("export", "scores", *PERIOD, "--format", "jsonl").out.splitlines()
+
+    assert {"user-feedback"} <= {json.loads(line)["name"] for line in lines}
+
+
+def test_an_export_does_not_replace_a_file_unasked(calango, tmp_path: Path):
+    (tmp_path / "turns.csv").write_text("mine")
+    ended = calango("export", "traces", *PERIOD, "--output", str(tmp_path / "turns.csv"))
+
+    assert (ended.code, (tmp_path / "turns.csv").read_text()) == (2, "mine")
+
+
+def test_an_export_of_an_empty_time_has_columns_and_no_rows(calango):
+    ended = calango("export", "scores", "--since", "2020-01-01", "--until", "2020-01-02")
+
+    assert (ended.code, ended.out.startswith("score_id,"), ended.out.count("\n")) == (0, True, 1)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
+def test_text_that_a_spreadsheet_would_run_is_quoted(text: str):
+    from calango.reports.rows import write_csv
+
+    out = io.StringIO()
+    write_csv([json.dumps({"comment": text, "tags": [text, "b"]}).encode()], ["comment", "tags"], out)
+
+    assert [row[0] for row in next(csv.reader(out.getvalue().splitlines()[1:]))] == ["'", "'"]
 
 
 def test_seeding_twice_is_refused(calango):
@@ -159,7 +216,7 @@ def test_what_comes_from_traces_is_escaped_in_html():
         Chart("user", ("turns",)),
     )
 
-    assert "<script" not in page(Report("r", bad, [table]), None)
+    assert "<script" not in page(Report("r", bad, [table], ""), None)
 
 
 def test_json_is_json(calango):

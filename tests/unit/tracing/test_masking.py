@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calango.settings import MASK_KINDS
+from calango.setting_types import MASK_KINDS
 from calango.tracing.masked_spans import MaskedLog
 from calango.tracing.masking import Masker
 from calango.tracing.pii import Recognisers

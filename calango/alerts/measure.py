@@ -11,7 +11,9 @@ import duckdb
 
 from calango.alerts.incidents import Reading
 from calango.alerts.rules import Rule
-from calango.insights import costs, quality
+from calango.budgets.rules import Budget
+from calango.budgets.wire import asked
+from calango.insights import costs, quality, spending
 from calango.insights.answers import Measures
 from calango.insights.period import Period
 from calango.insights.scope import Scope
@@ -23,6 +25,8 @@ _ENOUGH_WEEKS = 2  # below that nothing is called usual
 
 def read(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: datetime) -> Reading:
     """`now` knows its time zone: that of the people whose hours are usual."""
+    if rule.budget is not None:
+        return _of_budget(db, project_id, rule.budget, now, rule.min_turns)
     start = (now.astimezone(UTC) - rule.window).astimezone(now.tzinfo)
     found = _value(db, Scope(project_id, Period(start, now), rule.filters), rule.metric)
     if rule.kind != "jump":
@@ -39,7 +43,12 @@ class Point:
 
 
 def series(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: datetime) -> list[Point]:
-    """The metric of the last windows, one beside the other, the last one up to `now`. Oldest first."""
+    """The metric of the last windows, one beside the other, the last one up to `now`. Oldest first.
+
+    Empty for a rule on a budget, which has no window.
+    """
+    if rule.budget is not None:
+        return []
     ends = [
         (now.astimezone(UTC) - number * rule.window).astimezone(now.tzinfo) for number in reversed(range(POINTS + 1))
     ]
@@ -47,6 +56,15 @@ def series(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: date
         Point(end, _value(db, Scope(project_id, Period(start, end), rule.filters), rule.metric).value)
         for start, end in pairwise(ends)
     ]
+
+
+def _of_budget(db: duckdb.DuckDBPyConnection, project_id: str, budget: Budget, now: datetime, enough: int) -> Reading:
+    """The largest share, and whose it is. Nothing spent is known, too: so a new day or month ends what was."""
+    question = asked(budget, budget.period(now), limit=1)
+    most = next(iter(spending.spent(db, project_id, question)), None)
+    if most is None:
+        return Reading(0.0, enough)
+    return Reading(float(most.usd / budget.usd), max(most.turns, enough), subject=most.key)
 
 
 def _usual(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: datetime) -> float | None:

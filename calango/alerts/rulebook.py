@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -16,6 +17,7 @@ from calango.alerts import journal
 from calango.alerts.incidents import Incident, ended
 from calango.alerts.journal import Kept
 from calango.alerts.rules import Rule, Rules, rule_of, two_named
+from calango.budgets.rules import Budget
 from calango.errors import ConfigError, NotFound
 
 
@@ -31,10 +33,11 @@ class Listed:
     is_hidden: bool = False
     to_all: bool = False
     gone: tuple[str, ...] = ()
+    gone_budget: bool = False
 
     @property
     def is_active(self) -> bool:
-        return self.rule.enabled and not self.is_hidden
+        return self.rule.enabled and not self.is_hidden and not self.gone_budget
 
 
 def listed(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules) -> list[Listed]:
@@ -53,19 +56,31 @@ def _kept(db: duckdb.DuckDBPyConnection, project_id: str) -> list[dict[str, Any]
 
 
 def _own(data: dict[str, Any], file: Rules) -> Listed:
-    rule = rule_of(data, _targets(data, file))
+    rule = read(data, file, before=data)
     gone = tuple(sorted({*rule.to} - {*file.targets}))
-    return Listed(rule, is_own=True, is_hidden=_is_of(file, rule.name), to_all="to" not in data, gone=gone)
+    return Listed(
+        rule,
+        is_own=True,
+        is_hidden=_is_of(file, rule.name),
+        to_all="to" not in data,
+        gone=gone,
+        gone_budget=rule.budget is not None and rule.budget not in file.budgets,
+    )
 
 
-def _targets(before: Mapping[str, Any], file: Rules) -> list[str]:
-    """Where a rule may go: to the targets of the file, and to those that it named while they were there."""
-    return [*file.targets, *(name for name in before.get("to", ()) if name not in file.targets)]
+def read(data: Mapping[str, Any], file: Rules, *, before: Mapping[str, Any] | None = None) -> Rule:
+    """A rule that was checked once. It may keep targets and budget that it named `before`. Raises ConfigError."""
+    old: Mapping[str, Any] = before or {}
+    targets = [*file.targets, *(name for name in old.get("to", ()) if name not in file.targets)]
+    budgets, named = file.budgets, old.get("budget")
+    if named is not None and all(budget.name != named for budget in budgets):
+        budgets = (*budgets, Budget(str(named), Decimal(1)))
+    return rule_of(data, targets, budgets)
 
 
 def add(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules, data: Mapping[str, Any], now_ns: int) -> Rule:
     """Keep a new rule. Raises ConfigError, also when there is one of that name."""
-    rule = rule_of(data, file.targets)
+    rule = read(data, file)
     _check_name(db, project_id, file, rule.name)
     _insert(db, project_id, rule.name, data, now_ns, now_ns)
     return rule
@@ -80,7 +95,7 @@ def change(
     """
     created_ns = _created(db, project_id, file, name)
     before = next(one for one in _kept(db, project_id) if one["name"] == name)
-    rule = rule_of(data, _targets(before, file))
+    rule = read(data, file, before=before)
     if rule.name != name:
         _check_name(db, project_id, file, rule.name)
     db.execute("DELETE FROM alert_rules WHERE project_id = ? AND name = ?", [project_id, name])
@@ -88,7 +103,7 @@ def change(
     if rule.name != name:
         _follow(db, project_id, name, rule.name)
     if not _is_of(file, rule.name):
-        settle(db, project_id, [rule], now_ns, {rule.name})
+        settle(db, project_id, file, [rule], now_ns, {rule.name})
     return rule
 
 
@@ -98,11 +113,16 @@ def delete(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules, name: st
     db.execute("DELETE FROM alert_rules WHERE project_id = ? AND name = ?", [project_id, name])
     if not _is_of(file, name):
         journal.mute(db, project_id, name, 0)
-        settle(db, project_id, [], now_ns, {name})
+        settle(db, project_id, file, [], now_ns, {name})
 
 
 def settle(
-    db: duckdb.DuckDBPyConnection, project_id: str, rules: list[Rule], now_ns: int, names: set[str] | None = None
+    db: duckdb.DuckDBPyConnection,
+    project_id: str,
+    file: Rules,
+    rules: list[Rule],
+    now_ns: int,
+    names: set[str] | None = None,
 ) -> dict[str, Kept]:
     """End what is left of rules that are gone, switched off, or ask something else; of all `names`, or just of these.
 
@@ -113,19 +133,19 @@ def settle(
     for name, kept in list(running.items()):
         if names is not None and name not in names:
             continue
-        rule, before = known.get(name), asked(kept.incident)
+        rule, before = known.get(name), asked(kept.incident, file)
         if rule is None or (before is not None and not rule.asks_as(before)):
             journal.put(db, project_id, replace(kept, incident=ended(kept.incident, now_ns)))
             del running[name]
     return running
 
 
-def asked(incident: Incident) -> Rule | None:
+def asked(incident: Incident, file: Rules) -> Rule | None:
     """The rule of an incident as it was last evaluated."""
     if incident.asked_json is None:
         return None
     data: dict[str, Any] = orjson.loads(incident.asked_json)
-    return rule_of(data, data["to"])
+    return read(data, file, before=data)
 
 
 def _created(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules, name: str) -> int:

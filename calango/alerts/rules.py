@@ -15,17 +15,20 @@ quiet = "22:00-07:00"               # messages wait for its end; critical ones d
 remind = "6h"
 to = ["team"]
 enabled = false                     # true when left out
+
+A rule on `budget_share` names a `budget` of budgets.toml, and has neither window nor filters: the budget has its own.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import Any, Literal, cast
 
+from calango.budgets.rules import Budget
 from calango.errors import ConfigError
 from calango.insights.scope import FILTERS
 
@@ -40,16 +43,18 @@ METRICS: Mapping[str, str] = {
     "cost_usd": "cost of the window, USD",
     "cost_usd_per_user": "cost of the dearest user, USD",
     "turns": "turns in the window; `below = 1` notices that there is no traffic",
+    "budget_share": "share of a budget that is spent, 1 is all of it; the largest where each user has one",
 }
-SHARES = frozenset({"error_rate", "tool_failure_rate", "satisfaction"})
+SHARES = frozenset({"error_rate", "tool_failure_rate", "satisfaction", "budget_share"})
 _HIGHEST = 1e15
 _DURATION = re.compile(r"(\d{1,4})(m|h|d)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _NAME = re.compile(r"[\w .:%-]{1,80}")
 _KEYS = frozenset(
     {"name", "metric", "above", "below", "jump", "window", "min_turns", "severity", "filters", "quiet", "remind", "to"}
-    | {"enabled"}
+    | {"enabled", "budget"}
 )
+_FEW = frozenset({"turns", "cost_usd", "budget_share"})  # metrics that one turn is enough for
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +73,12 @@ class Rule:
     remind: timedelta | None = timedelta(hours=6)
     to: tuple[str, ...] = ()
     enabled: bool = True
+    budget: Budget | None = None
 
     def asks_as(self, other: Rule) -> bool:
         """Whether both measure the same, so that an incident of one goes on as one of the other."""
-        return all(getattr(self, name) == getattr(other, name) for name in ("metric", "kind", "window", "filters"))
+        names = ("metric", "kind", "window", "filters", "budget")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def is_exceeded(self, value: float, usual: float | None = None) -> bool:
         """`usual` is what a jump is measured against; without one there is no jump."""
@@ -105,9 +112,10 @@ class Rule:
 class Rules:
     rules: tuple[Rule, ...] = ()
     targets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    budgets: tuple[Budget, ...] = ()
 
 
-def parse(text: str, environment: Mapping[str, str]) -> Rules:
+def parse(text: str, environment: Mapping[str, str], budgets: Sequence[Budget] = ()) -> Rules:
     """Raises ConfigError that names the rule and what is wrong with it; never the address of a target."""
     try:
         data = tomllib.loads(text)
@@ -121,11 +129,11 @@ def parse(text: str, environment: Mapping[str, str]) -> Rules:
     listed = data.get("rules", [])
     if not isinstance(listed, list):
         raise ConfigError("The alert rules must be a list of tables.", "Begin each with [[rules]].")
-    rules = [rule_of(_table(item, "a rule"), targets) for item in cast("list[object]", listed)]
+    rules = [rule_of(_table(item, "a rule"), targets, budgets) for item in cast("list[object]", listed)]
     names = [rule.name for rule in rules]
     if twice := {name for name in names if names.count(name) > 1}:
         raise two_named(min(twice))
-    return Rules(tuple(rules), targets)
+    return Rules(tuple(rules), targets, tuple(budgets))
 
 
 def two_named(name: str) -> ConfigError:
@@ -135,14 +143,19 @@ def two_named(name: str) -> ConfigError:
 def data_of(rule: Rule) -> dict[str, Any]:
     """What `rule_of` makes this rule of."""
     quiet = {} if rule.quiet is None else {"quiet": "-".join(_clock(end) for end in rule.quiet)}
+    about: dict[str, Any] = {
+        "window": _written(rule.window),
+        "min_turns": rule.min_turns,
+        "filters": dict(rule.filters),
+    }
+    if rule.budget is not None:
+        about = {"budget": rule.budget.name}
     return {
         "name": rule.name,
         "metric": rule.metric,
         rule.kind: rule.threshold,
-        "window": _written(rule.window),
-        "min_turns": rule.min_turns,
+        **about,
         "severity": rule.severity,
-        "filters": dict(rule.filters),
         **quiet,
         "remind": "never" if rule.remind is None else _written(rule.remind),
         "to": list(rule.to),
@@ -179,7 +192,7 @@ def _address(name: str, value: object, environment: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", filled, value)
 
 
-def rule_of(data: Mapping[str, Any], targets: Collection[str]) -> Rule:
+def rule_of(data: Mapping[str, Any], targets: Collection[str], budgets: Sequence[Budget] = ()) -> Rule:
     """A rule of the keys that a file has. `targets` are the names that it may go to; it goes to all when it names none.
 
     Raises ConfigError that names the rule and what is wrong with it.
@@ -200,7 +213,7 @@ def rule_of(data: Mapping[str, Any], targets: Collection[str]) -> Rule:
     threshold = _number(where, kind, data[kind])
     if kind == "jump" and not (threshold > 0 and threshold != 1):
         raise ConfigError(f"{where} has a jump of {threshold:g}.", "2 means twice the usual, 0.5 half of it.")
-    if kind != "jump" and metric in SHARES and threshold > 1:
+    if kind != "jump" and metric in SHARES - {"budget_share"} and threshold > 1:
         raise ConfigError(f"{where}: {kind} must be a share from 0 to 1.", "0.05 means 5 %.")
     severity = data.get("severity", "warning")
     if severity not in ("info", "warning", "critical"):
@@ -217,14 +230,29 @@ def rule_of(data: Mapping[str, Any], targets: Collection[str]) -> Rule:
         kind=kind,
         threshold=threshold,
         window=_duration(where, "window", data.get("window", "1h")),
-        min_turns=int(_number(where, "min_turns", data.get("min_turns", 1 if metric in {"turns", "cost_usd"} else 10))),
+        min_turns=int(_number(where, "min_turns", data.get("min_turns", 1 if metric in _FEW else 10))),
         severity=severity,
         filters=_filters(where, _table(data.get("filters"), "filters")),
         quiet=None if "quiet" not in data else _quiet(where, data["quiet"]),
         remind=None if remind is False or remind == "never" else _duration(where, "remind", remind),
         to=tuple(cast("list[str]", to)),
         enabled=enabled,
+        budget=_budget(where, data, budgets),
     )
+
+
+def _budget(where: str, data: Mapping[str, Any], budgets: Sequence[Budget]) -> Budget | None:
+    if data["metric"] != "budget_share":
+        if "budget" in data:
+            raise ConfigError(f"{where} has a budget.", "Only the metric budget_share is about one.")
+        return None
+    if wrong := {"jump", "window", "filters", "min_turns"} & set(data):
+        raise ConfigError(f"{where}: budget_share takes no {min(wrong)}.", "Period and filters are the budget's own.")
+    found = next((budget for budget in budgets if budget.name == data.get("budget")), None)
+    if found is None:
+        known = ", ".join(budget.name for budget in budgets) or "none; write them into budgets.toml"
+        raise ConfigError(f"{where} needs the name of a budget.", f"There are {known}.")
+    return found
 
 
 def _number(where: str, key: str, value: object) -> float:

@@ -48,6 +48,7 @@ _METRICS: Mapping[Locale, Mapping[str, str]] = {
         "cost_usd": "Custo",
         "cost_usd_per_user": "Custo do usuário mais caro",
         "turns": "Turnos",
+        "budget_share": "Orçamento",
     },
     "en": {
         "latency_ms_p95": "Latency (p95)",
@@ -58,15 +59,16 @@ _METRICS: Mapping[Locale, Mapping[str, str]] = {
         "cost_usd": "Cost",
         "cost_usd_per_user": "Cost of the dearest user",
         "turns": "Turns",
+        "budget_share": "Budget",
     },
 }
 _WORDS: Mapping[Locale, Mapping[str, str]] = {
     "pt_BR": {"above": "limite: no máximo", "below": "limite: no mínimo", "jump": "o normal neste horário é",
-              "window": "nos últimos", "who": "Usuário", "worst": "Pior valor", "lasted": "Durou", "traces": "Traces",
-              "limit": "limite"},
+              "window": "nos últimos", "user": "Usuário", "session": "Sessão", "tag": "Tag",
+              "worst": "Pior valor", "lasted": "Durou", "traces": "Traces", "limit": "limite"},
     "en": {"above": "limit: at most", "below": "limit: at least", "jump": "usual at this hour is",
-           "window": "in the last", "who": "User", "worst": "Worst value", "lasted": "It lasted", "traces": "Traces",
-           "limit": "limit"},
+           "window": "in the last", "user": "User", "session": "Session", "tag": "Tag",
+           "worst": "Worst value", "lasted": "It lasted", "traces": "Traces", "limit": "limit"},
 }  # fmt: skip
 
 
@@ -80,12 +82,15 @@ def text(rule: Rule, incident: Incident, news: News, locale: Locale, link: str |
     words = _WORDS[locale]
     title = _TITLES[locale][news].format(rule=rule.name, severity=_SEVERITIES[locale][rule.severity])
     limit = incident.usual if rule.kind == "jump" and incident.usual is not None else rule.threshold
+    name, when = _METRICS[locale][rule.metric], f", {words['window']} {duration(rule.window)}"
+    if rule.budget is not None:
+        name, when = f"{name} {rule.budget.name}", ""
     lines = [
-        f"{_METRICS[locale][rule.metric]}: {value(rule.metric, incident.value, locale)}"
-        f" ({words[rule.kind]} {value(rule.metric, limit, locale)}), {words['window']} {duration(rule.window)}"
+        f"{name}: {value(rule.metric, incident.value, locale)}"
+        f" ({words[rule.kind]} {value(rule.metric, limit, locale)}){when}"
     ]
     if incident.subject:
-        lines.append(f"{words['who']}: {incident.subject}")
+        lines.append(f"{words[subject(rule)]}: {incident.subject}")
     if news == "recovered" and incident.closed_ns is not None:
         lines.append(f"{words['worst']}: {value(rule.metric, incident.worst, locale)}")
         lines.append(
@@ -104,6 +109,11 @@ def metric_name(metric: str, locale: Locale) -> str:
 
 def limit_name(locale: Locale) -> str:
     return _WORDS[locale]["limit"]
+
+
+def subject(rule: Rule) -> str:
+    """What an incident's subject is: a user, unless a budget has other parts."""
+    return "user" if rule.budget is None or rule.budget.each is None else rule.budget.each
 
 
 def value(metric: str, number: float, locale: Locale) -> str:
@@ -138,16 +148,17 @@ def turns_behind(rule: Rule, incident: Incident) -> dict[str, str]:
         "latency_ms_p95": "slowest",
         "first_token_ms_p95": "slowest",
         "cost_usd": "dearest",
+        "budget_share": "dearest",
         "satisfaction": "worst",
     }
     start_ns = incident.opened_ns - int(rule.window.total_seconds() * 1e9)
-    given = {"since": iso(start_ns), **dict(rule.filters)}
+    given = {"since": iso(start_ns), **dict(rule.filters if rule.budget is None else rule.budget.filters)}
     if incident.closed_ns is not None:
         given["until"] = iso(incident.closed_ns)
     if rule.metric == "error_rate":
         given["outcome"] = "error"
     if incident.subject:
-        given["user"] = incident.subject
+        given[subject(rule)] = incident.subject
     if rule.metric in orders:
         given["order"] = orders[rule.metric]
     return given

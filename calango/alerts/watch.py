@@ -18,7 +18,7 @@ from calango.alerts.charts import Drawing, drawn
 from calango.alerts.incidents import Incident, Reading, step
 from calango.alerts.journal import Kept, Message
 from calango.alerts.measure import Point
-from calango.alerts.rules import Rule, Rules, data_of, rule_of
+from calango.alerts.rules import Rule, Rules, data_of
 from calango.alerts.texts import Locale, Text
 from calango.store import Store
 from calango.store.turns import refresh
@@ -76,7 +76,7 @@ class Watch:
 
     def preview(self, data: Mapping[str, Any], now: datetime) -> tuple[Rule, Reading, list[Point]]:
         """What a rule would say now, and what its metric was; nothing is kept. Raises ConfigError."""
-        rule = rule_of(data, self.rules.targets)
+        rule = rulebook.read(data, self.rules)
         self._store.write(refresh).result()
         with self._store.read() as db:
             reading = measure.read(db, self.project_id, rule, now)
@@ -87,7 +87,7 @@ class Watch:
     ) -> list[Evaluated]:
         now_ns = int(now.timestamp()) * 1_000_000_000
         rules = rulebook.active(db, self.project_id, self.rules)  # one may have been changed since it was read
-        running = rulebook.settle(db, self.project_id, rules, now_ns)
+        running = rulebook.settle(db, self.project_id, self.rules, rules, now_ns)
         muted = journal.mutes(db, self.project_id, now_ns)
         found: list[Evaluated] = []
         for rule, reading in readings:
@@ -126,9 +126,9 @@ class Watch:
         address = self.rules.targets.get(message.target)
         if address is None:
             return GONE
-        rule = None if incident is None else rulebook.asked(incident)
+        rule = None if incident is None else rulebook.asked(incident, self.rules)
         text = Text(message.title, message.body)
-        if rule is not None and incident is not None and message.attempts < _WITH_CHART:
+        if rule is not None and incident is not None and rule.budget is None and message.attempts < _WITH_CHART:
             text = replace(text, chart=lambda: self._chart(rule, incident, message.created_ns))
         return self.send(address, text, "info" if rule is None else rule.severity)
 

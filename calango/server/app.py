@@ -41,6 +41,7 @@ from calango.server.routes import (
     runs,
     scores,
     sessions,
+    spending,
     traces,
 )
 
@@ -124,6 +125,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{archive.PATH}/export", archive.export),
     Route(f"{archive.PATH}/import/{{table}}", archive.load, methods=["POST"]),
     *insights.ROUTES,
+    *spending.ROUTES,
     *alerts.ROUTES,
     *pages.ROUTES,
 ]

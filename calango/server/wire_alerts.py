@@ -11,7 +11,7 @@ from calango.alerts.incidents import Reading, is_known
 from calango.alerts.journal import Kept, Message
 from calango.alerts.measure import Point
 from calango.alerts.rulebook import Listed
-from calango.alerts.rules import Rule, data_of
+from calango.alerts.rules import Rule, Rules, data_of
 from calango.alerts.watch import Evaluated
 from calango.insights.times import iso
 
@@ -41,6 +41,7 @@ def rule(one: Listed, muted_ns: int | None, latest: Evaluated | None) -> dict[st
         "filters": dict(found.filters),
         "to": list(found.to),
         "goneTargets": list(one.gone),
+        "goneBudget": one.gone_budget,
         "source": "own" if one.is_own else "file",
         "enabled": found.enabled,
         "hidden": one.is_hidden,
@@ -55,6 +56,7 @@ def _reading(about: Rule, found: Reading, at_ns: int | None = None) -> dict[str,
     exceeded = known and found.value is not None and about.is_exceeded(found.value, found.usual)
     return {
         **asdict(found),
+        "subjectKind": texts.subject(about),
         "limit": about.limit(found.usual),
         "enough": known,
         "exceeded": exceeded,
@@ -68,15 +70,16 @@ def preview(about: Rule, found: Reading, points: Sequence[Point]) -> dict[str, A
     return {"data": data_of(about), "reading": _reading(about, found), "points": listed}
 
 
-def incident(kept: Kept) -> dict[str, Any]:
+def incident(kept: Kept, file: Rules) -> dict[str, Any]:
     """`asked` is its rule as it was last evaluated, null for an old one; `turns` what to ask the page of turns for."""
-    found, about = kept.incident, rulebook.asked(kept.incident)
+    found, about = kept.incident, rulebook.asked(kept.incident, file)
     return {
         "id": kept.id,
         "rule": found.rule,
         "value": found.value,
         "worst": found.worst,
         "subject": found.subject,
+        "subjectKind": "user" if about is None else texts.subject(about),
         "usual": found.usual,
         "limit": None if about is None else about.limit(found.usual),
         "openedAt": iso(found.opened_ns),
@@ -112,13 +115,13 @@ def trouble(error: str | None) -> str | None:
     return None if error is None else TROUBLES.get(error, "failed")
 
 
-def evaluated(one: Evaluated) -> dict[str, Any]:
+def evaluated(one: Evaluated, file: Rules) -> dict[str, Any]:
     return {
         "rule": one.rule.name,
         "severity": one.rule.severity,
         "reading": asdict(one.reading),
         "threshold": one.rule.threshold,
-        "incident": incident(one.incident) if one.incident else None,
+        "incident": incident(one.incident, file) if one.incident else None,
         "muted": one.muted,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import time
 from typing import Any
 
@@ -50,7 +50,7 @@ def show(view: View, name: str, found: dict[str, Any]) -> None:
         _fill(texts, before or _FIRST)
         st.session_state[_key("opened")] = name
     st.subheader(texts("New rule") if before is None else plain(name), anchor=False)
-    _fields(view, found["targets"], before or _FIRST)
+    _fields(view, found, before or _FIRST)
     _buttons(view, None if before is None else name, before or _FIRST)
     if problem := st.session_state.get(_key("problem")):
         st.error(safe(problem), icon=":material/error:")
@@ -69,8 +69,9 @@ def _fill(texts: Any, data: Mapping[str, Any]) -> None:
         "metric": data["metric"],
         "kind": kind,
         "limit": data[kind] if kind == "jump" else data[kind] / metric.scale,
-        "window": data["window"],
-        "min": int(data["min_turns"]),
+        "window": data.get("window", "1h"),
+        "min": int(data.get("min_turns", 10)),
+        "budget": data.get("budget"),
         "severity": data["severity"],
         "to": list(data.get("to", ())),
         "quiet": bool(data.get("quiet")),
@@ -84,26 +85,43 @@ def _fill(texts: Any, data: Mapping[str, Any]) -> None:
         st.session_state[_key(f"filter-{name}")] = content
 
 
-def _fields(view: View, targets: list[str], before: Mapping[str, Any]) -> None:
+def _fields(view: View, found: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     texts, state = view.texts, st.session_state
     st.text_input(texts("Name"), key=_key("name"), max_chars=80, placeholder=texts("slow answers"))
     left, right = st.columns(2, gap="medium")
     with left:
-        _limit(view, before)
-        st.selectbox(
-            texts("Window"), _with(_WINDOWS, state[_key("window")]), key=_key("window"), format_func=length,
-            help=texts("What is measured: the turns that began in this time before now."),
-        )  # fmt: skip
-        if not _counts_nothing():
-            sample = metrics(texts)[state[_key("metric")]].sample
-            state[_key("min")] = state.get(_key("min"), 10)
-            st.number_input(
-                texts("At least so many {what}", what=sample), min_value=0, step=1, key=_key("min"),
-                help=texts("With fewer in the window nothing is said."),
-            )  # fmt: skip
+        _limit(view, found["budgets"], before)
+        if _is_of_budget():
+            budgets = _with(found["budgets"], state.get(_key("budget")))
+            state[_key("budget")] = state.get(_key("budget")) or next(iter(budgets), None)
+            st.selectbox(texts("Budget"), budgets, key=_key("budget"))
+        else:
+            _window(view)
     with right:
-        _telling(view, targets)
-        _filters(view, metrics(texts)[state[_key("metric")]])
+        _telling(view, found["targets"])
+        if not _is_of_budget():
+            _filters(view, metrics(texts)[state[_key("metric")]])
+
+
+def _window(view: View) -> None:
+    texts, state = view.texts, st.session_state
+    state[_key("window")] = state.get(_key("window")) or "1h"
+    st.selectbox(
+        texts("Window"), _with(_WINDOWS, state[_key("window")]), key=_key("window"), format_func=length,
+        help=texts("What is measured: the turns that began in this time before now."),
+    )  # fmt: skip
+    if not _counts_nothing():
+        sample = metrics(texts)[state[_key("metric")]].sample
+        state[_key("min")] = state.get(_key("min"), 10)
+        st.number_input(
+            texts("At least so many {what}", what=sample), min_value=0, step=1, key=_key("min"),
+            help=texts("With fewer in the window nothing is said."),
+        )  # fmt: skip
+
+
+def _is_of_budget() -> bool:
+    """A budget has its own period and filters."""
+    return st.session_state[_key("metric")] == "budget_share"
 
 
 def _counts_nothing() -> bool:
@@ -121,13 +139,17 @@ def _data(view: View, before: Mapping[str, Any]) -> dict[str, Any]:
         "name": state[_key("name")].strip(),
         "metric": metric,
         kind: shown if kind == "jump" else round(shown * about.scale, 9),
-        "window": state[_key("window")],
-        "min_turns": 1 if _counts_nothing() else int(state.get(_key("min")) or 0),
         "severity": severity,
         "remind": state[_key("remind")],
-        "filters": {name: wanted for name in _filterable(view, about) if (wanted := state.get(_key(f"filter-{name}")))},
         "enabled": before.get("enabled", True),
     }
+    if _is_of_budget():
+        found["budget"] = state.get(_key("budget")) or ""
+    else:
+        chosen = {name: state.get(_key(f"filter-{name}")) for name in _filterable(view, about)}
+        found["filters"] = {name: wanted for name, wanted in chosen.items() if wanted}
+        found["window"] = state.get(_key("window")) or "1h"
+        found["min_turns"] = 1 if _counts_nothing() else int(state.get(_key("min")) or 0)
     if state.get(_key("to")):
         found["to"] = list(state[_key("to")])
     start, end = state.get(_key("quiet-from")), state.get(_key("quiet-to"))
@@ -136,9 +158,11 @@ def _data(view: View, before: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _limit(view: View, before: Mapping[str, Any]) -> None:
+def _limit(view: View, budgets: Sequence[str], before: Mapping[str, Any]) -> None:
     texts, state = view.texts, st.session_state
     known = metrics(texts)
+    if not budgets and before["metric"] != "budget_share":
+        del known["budget_share"]
 
     def begin() -> None:
         """Another metric or kind begins with what is usual for it."""
@@ -162,9 +186,10 @@ def _limit(view: View, before: Mapping[str, Any]) -> None:
     about = None
     if is_jump:
         about = texts("The usual is the median of the same hours of the last four weeks. 3: three times; 0.5: half.")
+    most = 100.0 if metric.is_share and not is_jump and not _is_of_budget() else None
     st.number_input(
         texts("Times the usual") if is_jump else texts("Limit ({unit})", unit=metric.unit),
-        min_value=0.01 if is_jump else 0.0, max_value=100.0 if metric.is_share and not is_jump else None,
+        min_value=0.01 if is_jump else 0.0, max_value=most,
         step=1.0 if metric.unit == texts("turns") and not is_jump else 0.5, key=_key("limit"), help=about,
     )  # fmt: skip
 

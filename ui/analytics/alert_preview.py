@@ -11,6 +11,7 @@ import streamlit as st
 from ..render import plain
 from . import charts
 from .alert_words import kind_of, metrics, value
+from .bar import filter_names
 from .view import View
 
 
@@ -18,7 +19,7 @@ def reading_in_words(view: View, data: Mapping[str, Any], reading: Mapping[str, 
     """The value, of how many, and what is usual; markdown."""
     texts, metric = view.texts, metrics(view.texts)[data["metric"]]
     said = [f"**{plain(value(view, data['metric'], reading['value']))}**"]
-    if data["metric"] != "turns":
+    if data["metric"] not in ("turns", "budget_share"):
         said.append(texts("of {count} {what}", count=texts.number(reading["sample"]), what=metric.sample))
     if kind_of(data) == "jump":
         usual = reading["usual"]
@@ -28,7 +29,7 @@ def reading_in_words(view: View, data: Mapping[str, Any], reading: Mapping[str, 
             else texts("usual: {value}", value=plain(value(view, data["metric"], usual)))
         )
     if reading["subject"]:
-        said.append(f"{texts('User')}: {plain(reading['subject'])}")
+        said.append(f"{filter_names(texts)[reading['subjectKind']]}: {plain(reading['subject'])}")
     return said
 
 
@@ -43,6 +44,8 @@ def show(view: View, answer: dict[str, Any]) -> None:
         st.success(f"{texts('All would be fine now.')} {line}", icon=":material/check_circle:")
     else:
         st.info(f"{texts('There is too little to judge now.')} {line}", icon=":material/hourglass_empty:")
+    if not answer["points"]:  # a budget has no windows
+        return
     scale = 1.0 if metric.is_share else metric.scale
     rows = [
         {

@@ -77,6 +77,8 @@ def _state(view: View, rule: dict[str, Any]) -> None:
     texts, reading = view.texts, rule["reading"]
     if rule["hidden"]:
         st.badge(texts("not used: the file has a rule of this name"), color="orange", icon=":material/warning:")
+    elif rule["goneBudget"]:
+        st.badge(texts("not used: its budget is no longer there"), color="orange", icon=":material/warning:")
     elif not rule["enabled"]:
         st.badge(texts("off"), color="gray", icon=":material/power_settings_new:")
     elif reading is None:
@@ -103,7 +105,7 @@ def _details(view: View, rule: dict[str, Any]) -> list[str]:
         said.append(f":orange[{texts('no longer a target: {targets}', targets=gone)}]")
     if data.get("quiet") and data["severity"] != "critical":
         said.append(texts("quiet {hours}", hours=data["quiet"]))
-    if data["min_turns"] > 1 and (kind_of(data) == "above" or data["metric"] != "turns"):
+    if data.get("min_turns", 1) > 1 and (kind_of(data) == "above" or data["metric"] != "turns"):
         sample = metrics(texts)[data["metric"]].sample
         said.append(texts("from {count} {what} on", count=texts.number(int(data["min_turns"])), what=sample))
     return said

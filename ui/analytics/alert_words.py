@@ -48,6 +48,7 @@ def metrics(texts: Texts) -> dict[str, Metric]:
         "cost_usd_per_user": Metric(
             texts("Cost of the dearest user"), usd, {"above": 2, "jump": 3}, turns, unfiltered=("user",)
         ),
+        "budget_share": Metric(texts("Share of a budget"), percent, {"above": 80}, turns, **share),
         "turns": Metric(texts("Turns"), turns, {"below": 1, "above": 1000, "jump": 3}, turns),
     }
 
@@ -110,6 +111,8 @@ def limit(view: View, data: Mapping[str, Any], usual: float | None = None) -> st
 def sentence(view: View, data: Mapping[str, Any]) -> str:
     """ "Latency p95: at most 8 s, in 1 h", with its filters; plain text for markdown."""
     label = metrics(view.texts)[data["metric"]].label
+    if data.get("budget"):
+        return plain(f"{label} “{data['budget']}”: {limit(view, data)}")
     said = f"{label}: {limit(view, data)} · {view.texts('in {time}', time=length(data['window']))}"
     names, outcomes = filter_names(view.texts), outcome_names(view.texts)
     filters = "".join(

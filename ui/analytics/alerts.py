@@ -16,6 +16,7 @@ from . import alert_form, alert_history, alert_mute, alert_rules, notes
 from .address import Address
 from .alert_words import limit, metrics, severities, troubles, value
 from .asking import together
+from .bar import filter_names
 from .view import View, set_address
 
 _SHOWN = 200
@@ -113,7 +114,7 @@ def _incident(view: View, found: dict[str, Any], muted_until: str | None) -> Non
             *facts,
         ]
     if found["subject"]:
-        facts.append(f"{texts('User')}: {plain(found['subject'])}")
+        facts.append(f"{filter_names(texts)[found['subjectKind']]}: {plain(found['subject'])}")
     st.markdown(" · ".join(facts))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if found["turns"]:

@@ -236,7 +236,7 @@ COMPONENTS: Mapping[str, Schema] = {
 }
 _ALERT_LIMIT: Schema = {"type": "number", "minimum": 0}
 ALERT_RULE: Schema = record(
-    "name:some! metric:some! window:text min_turns:number severity:text quiet:text to:texts enabled:flag",
+    "name:some! metric:some! window:text min_turns:number severity:text quiet:text to:texts enabled:flag budget:text",
     required=False,
     above=_ALERT_LIMIT,
     below=_ALERT_LIMIT,

@@ -47,8 +47,11 @@ async def overview(request: Request) -> Json:
                 for one in rulebook.listed(db, project_id, watch.rules)
             ],
             "watchesCopy": project_id != project_of(request),
+            "budgets": [budget.name for budget in watch.rules.budgets],
             "targets": sorted(watch.rules.targets),
-            "incidents": [wire_alerts.incident(kept) for kept in journal.incidents(db, project_id, limit=limit)],
+            "incidents": [
+                wire_alerts.incident(kept, watch.rules) for kept in journal.incidents(db, project_id, limit=limit)
+            ],
         }
 
     return Json(await reading(request, read))
@@ -66,7 +69,7 @@ async def check(request: Request) -> Json:
     """Evaluate every rule now and deliver what is due."""
     watch = _watch(request)
     found = await run_in_threadpool(watch.check, datetime.now(watch.zone))
-    return Json({"rules": [wire_alerts.evaluated(one) for one in found]})
+    return Json({"rules": [wire_alerts.evaluated(one, watch.rules) for one in found]})
 
 
 async def acknowledge(request: Request) -> Json:

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from calango import ids, models
 from calango.assembly import assemble
+from calango.budgets.rules import EVERY_TURN
 from calango.engine import CalangoEngine
 from calango.errors import InputError
 from calango.loader import LoadedGraph
@@ -20,7 +21,7 @@ from calango.tracing import THUMBS, Receipt, Tracing, Vote, connect, connect_spa
 from calango.tracing.encoding import messages_in, text_of
 from calango.turn import MARK, NO_ANSWER
 
-_TAGS = ("calango",)
+_TAGS = (EVERY_TURN,)
 
 
 class ChatService:
@@ -53,7 +54,7 @@ class ChatService:
         """One turn, run to its end. Options: user_id, tags, model, locale, message_id, metadata.
 
         A session that waits for a person's answer is resumed with the text. Errors of the turn are in the result;
-        InputError is raised for what was refused before anything happened.
+        InputError and BudgetExceeded are raised for what was refused before anything happened.
         """
         events = self.stream_message(text, session_id=session_id, **options)
         return [event.result for event in events if isinstance(event, Done)][-1]

@@ -18,19 +18,21 @@ from langchain_core.messages import HumanMessage
 from langgraph.types import Command
 
 from calango import ids, threads
+from calango.budgets.guard import Guard
+from calango.budgets.setup import guard_of
 from calango.errors import InputError
 from calango.loader import LoadedGraph
 from calango.loop import LoopThread
 from calango.meter import Meter
 from calango.price_file import prices_of
 from calango.pricing import Prices
-from calango.records import Done, Event, Request, Session, TurnResult
+from calango.records import BudgetShare, Done, Event, Request, Session, TurnResult
 from calango.settings import Settings
 from calango.tracing import CalangoHandler, Tracing
 from calango.tracing.attributes import check_tags
 from calango.tracing.encoding import messages_in
 from calango.turn import Graph, Outcome, TurnRun, question
-from calango.turn_trace import TurnTrace
+from calango.turn_trace import TurnTrace, about
 
 _QUESTION_CHARS = 120
 _SETTLE_S = 0.5  # what a caller that leaves waits for its turn to be settled; it is settled all the same
@@ -80,10 +82,15 @@ class CalangoEngine:
         tracing: Tracing | None = None,
         open_threads: Callable[[], Any] | None = None,
     ) -> None:
-        """`tracing` is None to run untraced. `open_threads` defaults to what the settings say."""
+        """`tracing` is None to run untraced. `open_threads` defaults to what the settings say.
+
+        Raises ConfigError when the budgets, or prices, of the settings are wrong.
+        """
         self.settings = settings or Settings.load()
         self.tracing = tracing
         self._prices = tracing.prices if tracing is not None else prices_of(self.settings)
+        sent_user = None if tracing is None else tracing.sent_user
+        self._guard: Guard | None = guard_of(self.settings, sent_user)
         self._loaded = graph
         self._loop = LoopThread("calango-engine")
         self._locks: dict[str, asyncio.Lock] = {}
@@ -101,7 +108,10 @@ class CalangoEngine:
     # one turn, four ways
 
     def run(self, text: str, *, session_id: str | None = None, **options: Any) -> TurnResult:
-        """Run a turn to its end. Options: user_id, tags, metadata, message_id, context. Raises only InputError."""
+        """Run a turn to its end. Options: user_id, tags, metadata, message_id, context.
+
+        Raises only InputError and BudgetExceeded; nothing has happened then.
+        """
         return self._finished(self.stream(text, session_id=session_id, **options))
 
     def stream(self, text: str, *, session_id: str | None = None, **options: Any) -> Iterator[Event]:
@@ -163,6 +173,8 @@ class CalangoEngine:
             if turn.future is not None:
                 with contextlib.suppress(Exception):
                     turn.future.result(2.0)
+        if self._guard is not None:
+            self._guard.close()
         with contextlib.suppress(Exception):
             self._loop.run(self.threads.close(), 2.0)
         self._loop.close()
@@ -282,16 +294,30 @@ class CalangoEngine:
             async with lock:  # turns of one conversation follow each other
                 self._running[request.session_id] = turn
                 try:
-                    return await self._traced(turn)
+                    return await self._guarded(turn)
                 finally:
                     self._running.pop(request.session_id, None)
         finally:
             if not lock.locked():
                 self._locks.pop(request.session_id, None)
 
-    async def _traced(self, turn: Turn) -> TurnResult:
-        request, started_ns, started = turn.request, time.time_ns(), time.perf_counter()
+    async def _guarded(self, turn: Turn) -> TurnResult:
+        request = turn.request
         trace_id = ids.trace_id_for(request.session_id, request.message_id) if self.tracing is not None else None
+        if self._guard is None:
+            return await self._traced(turn, trace_id, lambda: ())
+        guard = self._guard
+        held = await guard.admit(about(request, self.settings), turn.meter, trace_id, is_resume=request.is_resume)
+        try:
+            return await self._traced(turn, trace_id, lambda: guard.finish(held))
+        finally:
+            guard.finish(held)
+
+    async def _traced(
+        self, turn: Turn, trace_id: str | None, settle: Callable[[], tuple[BudgetShare, ...]]
+    ) -> TurnResult:
+        """`settle` is called when the graph has ended, and says what there is to tell of budgets."""
+        request, started_ns, started = turn.request, time.time_ns(), time.perf_counter()
         trace = TurnTrace(self.tracing, request, trace_id, self.settings, started_ns)
         if request.is_resume:
             state = await self.graph.aget_state({"configurable": {"thread_id": request.session_id}})
@@ -318,6 +344,7 @@ class CalangoEngine:
             error=outcome.error,
             trace_url=self.tracing.trace_url(trace_id) if self.tracing is not None and trace_id else None,
             cost_estimated=cost is not None and cost.estimated,
+            budgets=settle(),
         )
         turn.emit(Done(result))
         return result

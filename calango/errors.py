@@ -4,6 +4,7 @@ CalangoError                 everything that Calango raises on purpose
 ├── ConfigError              a setting or option is wrong; names it, never its value
 ├── InputError               what a caller passed (text, id, tag, vote) is refused; nothing was done
 ├── GraphError               the graph can't be loaded, or is no graph
+├── BudgetExceeded           a budget that stops is used up; the turn was not begun; carries `share`
 ├── ModelError               the model can't be reached or used; `hint` says how to get it
 ├── HomeError                CALANGO_HOME can't be used (permission, disk, lock)
 ├── LocalServerError         the local server can't be found or started
@@ -17,6 +18,11 @@ Each carries `message` (what happened) and `hint` (what to do; may be empty). `s
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from calango.records import BudgetShare
 
 
 class CalangoError(Exception):
@@ -43,6 +49,14 @@ class InputError(CalangoError):
 
 class GraphError(CalangoError):
     exit_code = 2
+
+
+class BudgetExceeded(CalangoError):
+    exit_code = 6
+
+    def __init__(self, message: str, hint: str = "", *, share: BudgetShare) -> None:
+        super().__init__(message, hint)
+        self.share = share
 
 
 class ModelError(CalangoError):

@@ -217,6 +217,7 @@ def _child_environment(settings: Settings) -> dict[str, str]:
         "CALANGO_TIME_ZONE": settings.time_zone,
         "CALANGO_UI_PORT": str(settings.ui_port),
         "CALANGO_UI_URL": settings.ui_url or "",
+        "CALANGO_BUDGETS": str(settings.budgets.expanduser().absolute()) if settings.budgets is not None else "",
         "CALANGO_PRICES": str(settings.prices.expanduser().absolute()) if settings.prices is not None else "",
     }
 

@@ -20,7 +20,10 @@ from calango.tracing.outcome import TurnCancelled
 
 @dataclass(eq=False)
 class Meter(BaseCallbackHandler):
-    """`model` is that of the last call. Once `stopped`, a call ends at its next token, also on another thread."""
+    """`model` is that of the last call; `unpriced_calls` have tokens and no known price.
+
+    Once `stopped`, a call ends at its next token, also on another thread.
+    """
 
     run_inline = True
     prices: Prices = field(default_factory=Prices)
@@ -28,6 +31,7 @@ class Meter(BaseCallbackHandler):
     model: str | None = None
     usage: Usage | None = None
     cost: Cost | None = None
+    unpriced_calls: int = 0
     _calls: dict[UUID, generation.ModelCall] = field(default_factory=dict[UUID, generation.ModelCall])
 
     def on_chat_model_start(
@@ -57,3 +61,5 @@ class Meter(BaseCallbackHandler):
         cost = generation.cost_of(found, call, self.prices)
         if cost is not None:
             self.cost = cost if self.cost is None else self.cost + cost
+        elif found.usage is not None and found.usage.total:
+            self.unpriced_calls += 1

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
 from calango import local_api
+from calango.budgets.ledger import spent
+from calango.budgets.rules import Budget
+from calango.budgets.shares import share_of
+from calango.budgets.wire import Question, asked
 from calango.errors import BackendRefused, InputError
 from calango.insights.answers import (
     Conversations,
@@ -24,6 +30,7 @@ from calango.insights.answers import (
     TurnPage,
 )
 from calango.local import LocalServer
+from calango.records import BudgetShare
 
 ROOT = f"{local_api.ROOT}/insights"
 ANSWER_S = 60.0
@@ -87,6 +94,21 @@ class Questions:
 
     def values(self, about: Range) -> Facts:
         return self._ask(Facts, "values", about)
+
+    def budgets(self, about: Range, *, budgets: Sequence[Budget], limit: int = 1000) -> list[BudgetShare]:
+        """What the store knows to be spent, nearest the limit first; of a budget with parts, its `limit` dearest.
+
+        Of `about` only the zone counts.
+        """
+        now = datetime.now(ZoneInfo(about.zone))
+        question = Question([asked(budget, budget.period(now), limit=limit) for budget in budgets])
+        told = spent(self._http, question, self._project.get("project"))
+        shares = [
+            share_of(budget, one.key, budget.period(now), one.usd, unpriced=one.unpriced)
+            for budget, found in zip(budgets, told.spent, strict=True)
+            for one in found
+        ]
+        return sorted(shares, key=lambda share: -share.share)
 
     @contextmanager
     def rows(self, about: Range, what: str) -> Generator[tuple[int, Iterator[bytes]]]:

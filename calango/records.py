@@ -52,10 +52,48 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetShare:
+    """How much of a budget is spent in its period, or of the part of one user, session or tag (`each` and `key`).
+
+    USD. `resets_at` is ISO with offset; None: never. `unpriced_turns` have calls without a known price: they cost more
+    than is counted. `running_usd`: what running turns are expected to cost yet. `missing` says why not all is counted.
+    """
+
+    budget: str
+    each: str | None
+    key: str | None
+    per: str
+    then: str
+    limit_usd: Decimal
+    spent_usd: Decimal
+    warn_at: Decimal
+    resets_at: str | None
+    unpriced_turns: int = 0
+    running_usd: Decimal = Decimal(0)
+    missing: str | None = None
+
+    @property
+    def share(self) -> float:
+        return float(self.spent_usd / self.limit_usd)
+
+    @property
+    def state(self) -> Literal["ok", "near", "exceeded"]:
+        if self.spent_usd >= self.limit_usd:
+            return "exceeded"
+        return "near" if self.spent_usd >= self.limit_usd * self.warn_at else "ok"
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; money as text of decimal digits."""
+        money = {name: format(value, "f") for name, value in asdict(self).items() if isinstance(value, Decimal)}
+        return asdict(self) | money | {"share": round(self.share, 6), "state": self.state}
+
+
+@dataclass(frozen=True, slots=True)
 class TurnResult:
     """How one turn ended. `trace_id` is set whenever the turn was traced, also when it failed.
 
     `cost_usd` is None when nothing had a known price; `cost_estimated` when at least a part of it is an estimate.
+    `budgets` are those that have come near their limit, or passed it, and of which that was not told before.
     """
 
     content: str
@@ -72,6 +110,7 @@ class TurnResult:
     error: str | None = None
     trace_url: str | None = None
     cost_estimated: bool = False
+    budgets: tuple[BudgetShare, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, with stable keys; money as a string of decimal digits, so that no cent is rounded away."""
@@ -79,6 +118,7 @@ class TurnResult:
         if self.usage is not None:
             data["usage"]["total"] = self.usage.total
         data["cost_usd"] = None if self.cost_usd is None else format(self.cost_usd, "f")
+        data["budgets"] = [share.as_dict() for share in self.budgets]
         return data
 
 

@@ -303,6 +303,11 @@ class Settings(BaseSettings):
         validation_alias=_names("CALANGO_PRICES"),
         description="File with your own prices of models; `prices.toml` in CALANGO_HOME, if it is there, when not set.",
     )
+    budgets: Path | None = Field(
+        None,
+        validation_alias=_names("CALANGO_BUDGETS"),
+        description="File with budgets; `budgets.toml` in CALANGO_HOME, if it is there, when not set.",
+    )
     gpu_hour_usd: Decimal | None = Field(
         None,
         gt=0,

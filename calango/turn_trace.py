@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -19,6 +20,29 @@ RESUME_NAME = "calango-resume"
 WAITING_NAME = "waiting-for-person"
 
 
+def about(request: Request, settings: Settings) -> dict[str, Sequence[str]]:
+    """What is known of a turn before it starts, by the names of `budgets.rules.KNOWN_BEFORE`."""
+    return {
+        "user": (request.user_id,),
+        "session": (request.session_id,),
+        "tag": request.tags,
+        "environment": (settings.environment,),
+        "release": (settings.release,) if settings.release else (),
+        "name": (_named(request, settings).name,),
+    }
+
+
+def _named(request: Request, settings: Settings) -> TraceAttributes:
+    return TraceAttributes(
+        session_id=request.session_id,
+        user_id=request.user_id,
+        tags=request.tags,
+        metadata=request.metadata,
+        environment=settings.environment,
+        release=settings.release,
+    )
+
+
 class TurnTrace:
     """Starts the root when made; `handler` (None when untraced) is for the graph; `end()` ends both."""
 
@@ -33,14 +57,7 @@ class TurnTrace:
         self.handler: CalangoHandler | None = None
         if tracing is None or trace_id is None:
             return
-        about = TraceAttributes(
-            session_id=request.session_id,
-            user_id=request.user_id,
-            tags=request.tags,
-            metadata=request.metadata,
-            environment=settings.environment,
-            release=settings.release,
-        )
+        about = _named(request, settings)
         self._stamp = about.as_span_attributes()
         root_id = sha256(f"{trace_id}:root".encode()).hexdigest()[:16]
         name = RESUME_NAME if request.is_resume else about.name

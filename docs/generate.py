@@ -42,6 +42,7 @@ def commands_page() -> str:
         "| 3 | the model can't be reached or used |",
         "| 4 | CALANGO_HOME or the local server can't be used |",
         "| 5 | Langfuse does not answer, refuses, or has no such thing |",
+        "| 6 | a budget that stops is used up ([costs.md](costs.md#budgets)) |",
         "| 130 | stopped by Ctrl-C |",
         "",
     ]

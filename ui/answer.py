@@ -10,7 +10,7 @@ import streamlit as st
 from calango.currency import second, told
 from calango.tracing import Vote
 
-from . import feedback
+from . import budgets, feedback
 from .exchanges import Exchange
 from .facts import Facts
 from .i18n import Texts
@@ -84,6 +84,7 @@ def show_exchange(
             show_text(message.content)
         if item.last is not None:
             _show_end(place, item, retry)
+            budgets.show(place, item)
             with st.container(gap="xxsmall"):
                 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                     feedback.show(place, item, vote)

@@ -10,7 +10,7 @@ from calango.errors import CalangoError, InputError
 from calango.ids import new_session_id
 from calango.records import Message
 
-from . import answer, facts, feedback, live, service, sidebar, watch, welcome
+from . import answer, budgets, facts, feedback, live, service, sidebar, watch, welcome
 from .exchanges import Exchange, exchanges
 from .i18n import Texts
 from .place import Place, go_to, language_of, session_of, user_of
@@ -54,7 +54,10 @@ def _collect(place: Place) -> None:
             continue
         del place.state.running[session_id]
         if progress.failure is not None:
-            place.state.refused[session_id] = progress.failure
+            place.state.refused[session_id] = safe(progress.failure)
+        if progress.exceeded is not None:
+            place.state.refused[session_id] = budgets.refused(place, progress.exceeded)
+            place.state.unsent[session_id] = turn.text
     place.state.shown = place.state.running.get(place.session_id or "")
 
 
@@ -62,6 +65,8 @@ def _listen(place: Place, model: str | None) -> tuple[Place, bool]:
     """Send what was typed or clicked. Whether it was typed: then the input itself has become the stop button."""
     texts, state = place.texts, place.state
     is_busy = place.session_id in state.running
+    if unsent := state.unsent.pop(place.session_id or "", None):
+        st.session_state[ASK] = unsent  # to be sent later, or changed
     typed = st.chat_input(
         texts("Answering … you can stop it above.") if is_busy else texts("Write a message"),
         key=ASK,
@@ -87,7 +92,7 @@ def _listen(place: Place, model: str | None) -> tuple[Place, bool]:
             locale=texts.locale,
         )
     except CalangoError as error:
-        state.refused[place.session_id] = str(error)
+        state.refused[place.session_id] = safe(str(error))
         return place, False
     go_to(session_id)
     here = Place(place.chat, place.lookups, texts, state, place.user_id, session_id)
@@ -116,7 +121,7 @@ def _conversation(place: Place, model: str | None, was_typed: bool) -> None:
     with below:
         problem = st.empty()
         if refused := state.refused.get(place.session_id):
-            problem.error(f"**{texts('The message was not answered.')}** {safe(refused)}", icon=":material/error:")
+            problem.error(f"**{texts('The message was not answered.')}** {refused}", icon=":material/error:")
         watch.show(place, talk, votes, turn)
         if turn is not None and not was_typed:
             st.button(texts("Stop"), key=STOP, icon=":material/stop_circle:", on_click=turn.stop)

@@ -81,7 +81,8 @@ class PageState:
 
     `user_id` and `locale` are what the address last said; other pages do not repeat it.
     `question` waits to be sent by the run that follows a click. `refused` says by session why a message was not sent or
-    a turn broke off; `vote_problems` by answer why a vote was not taken.
+    a turn broke off, and `unsent` is the message that a budget held back, until it is in the input again;
+    `vote_problems` says by answer why a vote was not taken.
     """
 
     runs: int = 0
@@ -91,6 +92,7 @@ class PageState:
     shown: RunningTurn | None = None
     question: str | None = None
     refused: dict[str | None, str] = field(default_factory=dict[str | None, str])
+    unsent: dict[str, str] = field(default_factory=dict[str, str])
     vote_problems: dict[str, str] = field(default_factory=dict[str, str])
 
 

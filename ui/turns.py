@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from calango.chat import ChatService
-from calango.errors import CalangoError
-from calango.records import Done, Event, Message, Token, ToolCall, ToolResult, TurnResult
+from calango.errors import BudgetExceeded, CalangoError
+from calango.records import BudgetShare, Done, Event, Message, Token, ToolCall, ToolResult, TurnResult
 
 _log = logging.getLogger(__name__)
 
@@ -37,11 +37,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A turn as far as it got: texts and tools in the order in which they came."""
+    """A turn as far as it got: texts and tools in the order in which they came.
+
+    `exceeded` is the budget that did not let it begin.
+    """
 
     parts: tuple[str | ToolUse, ...] = ()
     result: TurnResult | None = None
     failure: str | None = None
+    exceeded: BudgetShare | None = None
     is_done: bool = False
 
     @property
@@ -110,11 +114,14 @@ class RunningTurn:
 
     def _follow(self, events: Iterator[Event]) -> None:
         failure: str | None = None
+        exceeded: BudgetShare | None = None
         try:
             for event in events:
                 if self._stop_asked and not isinstance(event, Done):
                     self._stop(self.session_id)  # again: it may have been asked before the turn had begun
                 self._publish(advanced(self.progress, event))
+        except BudgetExceeded as error:
+            exceeded = error.share
         except CalangoError as error:
             failure = str(error)
         except Exception as error:  # noqa: BLE001 - whatever ends this thread, the page must learn that the turn is over
@@ -125,7 +132,7 @@ class RunningTurn:
             if last.result is not None:
                 key = last.result.trace_id or last.result.message_id
                 self._remember(key, Finished(last.result, last.tools))
-            self._publish(Progress(last.parts, last.result, failure, is_done=True))
+            self._publish(Progress(last.parts, last.result, failure, exceeded, is_done=True))
 
     def _publish(self, progress: Progress) -> None:
         with self._changed:

@@ -9,7 +9,9 @@ import duckdb
 
 from calango.alerts.incidents import Reading
 from calango.alerts.rules import Rule
-from calango.insights import costs, quality
+from calango.budgets.rules import Budget
+from calango.budgets.wire import asked
+from calango.insights import costs, quality, spending
 from calango.insights.answers import Measures
 from calango.insights.period import Period
 from calango.insights.scope import Scope
@@ -20,11 +22,22 @@ _ENOUGH_WEEKS = 2  # below that nothing is called usual
 
 def read(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: datetime) -> Reading:
     """`now` knows its time zone: that of the people whose hours are usual."""
+    if rule.budget is not None:
+        return _of_budget(db, project_id, rule.budget, now, rule.min_turns)
     start = (now.astimezone(UTC) - rule.window).astimezone(now.tzinfo)
     found = _value(db, Scope(project_id, Period(start, now), rule.filters), rule.metric)
     if rule.kind != "jump":
         return found
     return Reading(found.value, found.sample, _usual(db, project_id, rule, now), found.subject)
+
+
+def _of_budget(db: duckdb.DuckDBPyConnection, project_id: str, budget: Budget, now: datetime, enough: int) -> Reading:
+    """The largest share, and whose it is. Nothing spent is known, too: so a new day or month ends what was."""
+    question = asked(budget, budget.period(now), limit=1)
+    most = next(iter(spending.spent(db, project_id, question)), None)
+    if most is None:
+        return Reading(0.0, enough)
+    return Reading(float(most.usd / budget.usd), max(most.turns, enough), subject=most.key)
 
 
 def _usual(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: datetime) -> float | None:

@@ -14,6 +14,8 @@ filters = { environment = "production" }
 quiet = "22:00-07:00"               # messages wait for its end; critical ones do not
 remind = "6h"
 to = ["team"]
+
+A rule on `budget_share` names a `budget` of budgets.toml, and has neither window nor filters: the budget has its own.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import Any, Literal, cast
 
+from calango.budgets.rules import Budget
 from calango.errors import ConfigError
 from calango.insights.scope import FILTERS
 
@@ -40,13 +43,16 @@ METRICS: Mapping[str, str] = {
     "cost_usd": "cost of the window, USD",
     "cost_usd_per_user": "cost of the dearest user, USD",
     "turns": "turns in the window; `below = 1` notices that there is no traffic",
+    "budget_share": "share of a budget that is spent, 1 is all of it; the largest where each user has one",
 }
 _DURATION = re.compile(r"(\d{1,4})(m|h|d)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _NAME = re.compile(r"[\w .:%-]{1,80}")
 _KEYS = frozenset(
     {"name", "metric", "above", "below", "jump", "window", "min_turns", "severity", "filters", "quiet", "remind", "to"}
+    | {"budget"}
 )
+_FEW = frozenset({"turns", "cost_usd", "budget_share"})  # metrics that one turn is enough for
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Rule:
     quiet: tuple[time, time] | None = None
     remind: timedelta | None = timedelta(hours=6)
     to: tuple[str, ...] = ()
+    budget: Budget | None = None
 
     def is_exceeded(self, value: float, usual: float | None = None) -> bool:
         """`usual` is what a jump is measured against; without one there is no jump."""
@@ -90,7 +97,7 @@ class Rules:
     targets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
-def parse(text: str, environment: Mapping[str, str]) -> Rules:
+def parse(text: str, environment: Mapping[str, str], budgets: Sequence[Budget] = ()) -> Rules:
     """Raises ConfigError that names the rule and what is wrong with it; never the address of a target."""
     try:
         data = tomllib.loads(text)
@@ -104,7 +111,7 @@ def parse(text: str, environment: Mapping[str, str]) -> Rules:
     listed = data.get("rules", [])
     if not isinstance(listed, list):
         raise ConfigError("The alert rules must be a list of tables.", "Begin each with [[rules]].")
-    rules = [_rule(_table(item, "a rule"), targets) for item in cast("list[object]", listed)]
+    rules = [_rule(_table(item, "a rule"), targets, budgets) for item in cast("list[object]", listed)]
     names = [rule.name for rule in rules]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ConfigError(f"Two alert rules are named '{min(twice)}'.", "Give each a name of its own.")
@@ -131,7 +138,7 @@ def _address(name: str, value: object, environment: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", filled, value)
 
 
-def _rule(data: dict[str, Any], targets: Mapping[str, str]) -> Rule:
+def _rule(data: dict[str, Any], targets: Mapping[str, str], budgets: Sequence[Budget]) -> Rule:
     name = data.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigError("An alert rule needs a name of 1 to 80 letters, digits, spaces and . : % - _.")
@@ -161,13 +168,28 @@ def _rule(data: dict[str, Any], targets: Mapping[str, str]) -> Rule:
         kind=kind,
         threshold=threshold,
         window=_duration(where, "window", data.get("window", "1h")),
-        min_turns=int(_number(where, "min_turns", data.get("min_turns", 1 if metric in {"turns", "cost_usd"} else 10))),
+        min_turns=int(_number(where, "min_turns", data.get("min_turns", 1 if metric in _FEW else 10))),
         severity=cast("Severity", severity),
         filters=_filters(where, _table(data.get("filters"), "filters")),
         quiet=None if "quiet" not in data else _quiet(where, data["quiet"]),
         remind=None if remind is False or remind == "never" else _duration(where, "remind", remind),
         to=tuple(cast("list[str]", to)),
+        budget=_budget(where, data, budgets),
     )
+
+
+def _budget(where: str, data: Mapping[str, Any], budgets: Sequence[Budget]) -> Budget | None:
+    if data["metric"] != "budget_share":
+        if "budget" in data:
+            raise ConfigError(f"{where} has a budget.", "Only the metric budget_share is about one.")
+        return None
+    if wrong := {"jump", "window", "filters", "min_turns"} & set(data):
+        raise ConfigError(f"{where}: budget_share takes no {min(wrong)}.", "Period and filters are the budget's own.")
+    found = next((budget for budget in budgets if budget.name == data.get("budget")), None)
+    if found is None:
+        known = ", ".join(budget.name for budget in budgets) or "none; write them into budgets.toml"
+        raise ConfigError(f"{where} needs the name of a budget.", f"There are {known}.")
+    return found
 
 
 def _number(where: str, key: str, value: object) -> float:

@@ -8,6 +8,7 @@ from calango.alerts.rules import Rules, parse
 from calango.alerts.sending import send
 from calango.alerts.texts import Text
 from calango.alerts.watch import Watch
+from calango.budgets.setup import budgets_of
 from calango.errors import ConfigError
 from calango.settings import Settings
 from calango.store import Store
@@ -18,7 +19,7 @@ NAME = "alerts.toml"
 def rules_of(settings: Settings) -> Rules:
     """Reads the file that CALANGO_ALERTS names, else `alerts.toml` in CALANGO_HOME if there is one.
 
-    Raises ConfigError; a file that was named must be there.
+    Raises ConfigError, also for the budgets' file; a file that was named must be there.
     """
     path = settings.home / NAME if settings.alerts is None else settings.alerts.expanduser()
     if settings.alerts is None and not path.exists():
@@ -28,7 +29,7 @@ def rules_of(settings: Settings) -> Rules:
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
         raise ConfigError(f"The alert rules {path} can't be read: {said}.", "Check CALANGO_ALERTS.") from None
-    return parse(text, os.environ)
+    return parse(text, os.environ, budgets_of(settings))
 
 
 def watch_of(settings: Settings, store: Store, project_id: str) -> Watch:

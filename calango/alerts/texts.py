@@ -39,6 +39,7 @@ _METRICS: Mapping[Locale, Mapping[str, str]] = {
         "cost_usd": "Custo",
         "cost_usd_per_user": "Custo do usuário mais caro",
         "turns": "Turnos",
+        "budget_share": "Orçamento",
     },
     "en": {
         "latency_ms_p95": "Latency (p95)",
@@ -49,13 +50,16 @@ _METRICS: Mapping[Locale, Mapping[str, str]] = {
         "cost_usd": "Cost",
         "cost_usd_per_user": "Cost of the dearest user",
         "turns": "Turns",
+        "budget_share": "Budget",
     },
 }
 _WORDS: Mapping[Locale, Mapping[str, str]] = {
     "pt_BR": {"above": "limite: no máximo", "below": "limite: no mínimo", "jump": "o normal neste horário é",
-              "window": "nos últimos", "who": "Usuário", "worst": "Pior valor", "lasted": "Durou", "traces": "Traces"},
+              "window": "nos últimos", "user": "Usuário", "session": "Sessão", "tag": "Tag",
+              "worst": "Pior valor", "lasted": "Durou", "traces": "Traces"},
     "en": {"above": "limit: at most", "below": "limit: at least", "jump": "usual at this hour is",
-           "window": "in the last", "who": "User", "worst": "Worst value", "lasted": "It lasted", "traces": "Traces"},
+           "window": "in the last", "user": "User", "session": "Session", "tag": "Tag",
+           "worst": "Worst value", "lasted": "It lasted", "traces": "Traces"},
 }  # fmt: skip
 
 
@@ -64,12 +68,15 @@ def text(rule: Rule, incident: Incident, news: News, locale: Locale, link: str |
     words = _WORDS[locale]
     title = _TITLES[locale][news].format(rule=rule.name, severity=_SEVERITIES[locale][rule.severity])
     limit = incident.usual if rule.kind == "jump" and incident.usual is not None else rule.threshold
+    name, when = _METRICS[locale][rule.metric], f", {words['window']} {duration(rule.window)}"
+    if rule.budget is not None:
+        name, when = f"{name} {rule.budget.name}", ""
     lines = [
-        f"{_METRICS[locale][rule.metric]}: {value(rule.metric, incident.value, locale)}"
-        f" ({words[rule.kind]} {value(rule.metric, limit, locale)}), {words['window']} {duration(rule.window)}"
+        f"{name}: {value(rule.metric, incident.value, locale)}"
+        f" ({words[rule.kind]} {value(rule.metric, limit, locale)}){when}"
     ]
     if incident.subject:
-        lines.append(f"{words['who']}: {incident.subject}")
+        lines.append(f"{words[_subject(rule)]}: {incident.subject}")
     if news == "recovered" and incident.closed_ns is not None:
         lines.append(f"{words['worst']}: {value(rule.metric, incident.worst, locale)}")
         lines.append(
@@ -82,9 +89,14 @@ def text(rule: Rule, incident: Incident, news: News, locale: Locale, link: str |
     return Text(title, "\n".join(lines))
 
 
+def _subject(rule: Rule) -> str:
+    """What an incident's subject is: a user, unless a budget has other parts."""
+    return "user" if rule.budget is None or rule.budget.each is None else rule.budget.each
+
+
 def value(metric: str, number: float, locale: Locale) -> str:
     """With its unit, and the locale's decimal sign."""
-    if metric in {"error_rate", "tool_failure_rate", "satisfaction"}:
+    if metric in {"error_rate", "tool_failure_rate", "satisfaction", "budget_share"}:
         shown = f"{100 * number:.1f} %"
     elif metric.startswith("cost_usd"):
         shown = f"US$ {number:.2f}"
@@ -109,16 +121,17 @@ def link(base_url: str, rule: Rule, incident: Incident) -> str:
         "latency_ms_p95": "slowest",
         "first_token_ms_p95": "slowest",
         "cost_usd": "dearest",
+        "budget_share": "dearest",
         "satisfaction": "worst",
     }
     start_ns = incident.opened_ns - int(rule.window.total_seconds() * 1e9)
-    given = {"since": iso(start_ns), **dict(rule.filters)}
+    given = {"since": iso(start_ns), **dict(rule.filters if rule.budget is None else rule.budget.filters)}
     if incident.closed_ns is not None:
         given["until"] = iso(incident.closed_ns)
     if rule.metric == "error_rate":
         given["outcome"] = "error"
     if incident.subject:
-        given["user"] = incident.subject
+        given[_subject(rule)] = incident.subject
     if rule.metric in orders:
         given["order"] = orders[rule.metric]
     return f"{base_url}/traces?{urlencode(given)}"

@@ -12,6 +12,7 @@ import typer
 from calango import __version__
 from calango.cli import (
     alerts,
+    budgets,
     data,
     demo,
     exports,
@@ -67,6 +68,7 @@ for family in (
     reports,
     mirror,
     alerts,
+    budgets,
     demo,
 ):
     family.register(app)

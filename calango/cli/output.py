@@ -39,6 +39,11 @@ def complain(message: str, hint: str = "") -> None:
         err.print(Text(hint, "yellow"))
 
 
+def warn(text: str) -> None:
+    """A line beside the result that should be seen; goes to stderr."""
+    err.print(Text(text, "yellow"))
+
+
 def print_json(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode() + "\n")
     sys.stdout.flush()

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from calango.budgets.shares import told as told_budget
 from calango.cli import output
 from calango.currency import second, told
 from calango.errors import CalangoError, InputError
@@ -53,6 +54,8 @@ def _footer(service: ChatService, result: TurnResult) -> None:
         output.complain(result.error or "The turn failed.")
     elif result.status == "interrupted":
         output.note(f"The agent waits for your answer: calango ask … --session {result.session_id}")
+    for share in result.budgets:
+        output.warn(told_budget(share))
     parts = [result.model or "no model"]
     if result.usage is not None:
         parts.append(f"{result.usage.input}+{result.usage.output} tokens")

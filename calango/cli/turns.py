@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from calango.budgets.shares import told as told_budget
 from calango.cli import output, turn_output
 from calango.errors import CalangoError
 from calango.records import Done, Event, TurnResult
@@ -58,6 +59,8 @@ def ask(
         with _server_beside(service):  # what is refused above starts nothing
             if json:
                 result = _quiet(events)
+                for share in result.budgets:
+                    output.warn(told_budget(share))
                 output.print_json(_complete(service, result))
             else:
                 result = turn_output.show(service, events)

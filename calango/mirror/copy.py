@@ -54,6 +54,11 @@ def copy_new(settings: Settings, server: LocalServer, progress: Progress) -> dic
             raise HomeError("Another process copies this project just now.", "It will be done soon.") from None
 
 
+def is_begun(settings: Settings) -> bool:
+    """Whether the remote project of these settings was ever copied. Asks nobody."""
+    return (settings.home / state_name(settings.base_url, settings.public_key or "")).exists()
+
+
 def copied_until(settings: Settings) -> str | None:
     """Until when all of the remote project was copied, ISO 8601; None when it was not, or in another mode."""
     if settings.mode != "remote":

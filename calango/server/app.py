@@ -41,6 +41,7 @@ from calango.server.routes import (
     runs,
     scores,
     sessions,
+    spending,
     traces,
 )
 
@@ -125,6 +126,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{archive.PATH}/changes/{{table}}", archive.changed),
     Route(f"{archive.PATH}/import/{{table}}", archive.load, methods=["POST"]),
     *insights.ROUTES,
+    *spending.ROUTES,
     *alerts.ROUTES,
     *pages.ROUTES,
 ]

@@ -27,6 +27,7 @@ from calango.server.intake import Room, body_of
 from calango.server.shapes import as_dict
 from calango.server.syncing import Syncing
 from calango.store import Store, projects
+from calango.store.turns import is_fresh, refresh
 
 T = TypeVar("T")
 DECODERS = 1  # threads that decode spans; more would only fight over the interpreter, and slow readers down
@@ -107,6 +108,12 @@ async def reading(request: Request, read: Callable[[duckdb.DuckDBPyConnection], 
 async def writing(request: Request, write: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
     """Run `write` in the next group; returns after its commit."""
     return await asyncio.wrap_future(context_of(request).store.write(write))
+
+
+async def added_up(request: Request) -> None:
+    """Have every trace added up that was written until now."""
+    if not await reading(request, is_fresh):
+        await writing(request, refresh)
 
 
 async def batch_of(request: Request) -> Any:

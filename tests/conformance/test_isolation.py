@@ -35,6 +35,8 @@ ANSWERS_NOTHING_OF_A_PROJECT = {
     ("PUT", "/api/calango/alerts/mutes"),
     ("POST", "/api/calango/alerts/incidents/{incident_id}/acknowledge"),
     ("POST", "/api/calango/alerts/targets/{target}/try"),
+    # see tests/unit/server/test_spending.py
+    ("POST", "/api/calango/spent"),
     # see tests/unit/cli/test_data.py
     ("GET", "/api/calango/backup"),
     ("POST", "/api/calango/import/{table}"),

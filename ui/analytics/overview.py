@@ -9,7 +9,7 @@ import streamlit as st
 from calango.insights.answers import Group, Overview, Satisfaction
 
 from ..render import plain
-from . import charts, notes, series, tables
+from . import budgets, charts, notes, series, tables
 from .asking import answers, asked
 from .cards import show as show_cards
 from .headline import headline
@@ -29,6 +29,7 @@ def show(view: View) -> None:
         notes.nothing(view)
         return
     show_cards(view, headline(view, overview))
+    budgets.show(view)
     points = series.points(over_time, period, grain)
     _over_time(view, points, grain, series.domain(period, grain))
     models, users, tags, satisfaction = answers(  # what takes longer, while the rest is looked at

@@ -279,6 +279,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         q.INSIGHTS,
         names={"what": one_of("traces", "costs", "scores")},
     ),
+    ("POST", f"{C}/spent"): Operation(
+        "What is spent of budgets, and what single traces cost, as of one moment",
+        _ok(record("spent:list usd_per_turn:texts traces:object")),
+        q.PROJECT,
+        body=_json(record("budgets:objects! traces:texts")),
+    ),
     ("GET", f"{C}/alerts"): Operation(
         "Alert rules, mutes and incidents (home's key)",
         _ok(record("rules:objects targets:texts incidents:objects")),

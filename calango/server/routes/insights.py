@@ -25,8 +25,7 @@ from calango.insights.period import period
 from calango.insights.scope import FILTERS, Scope, checked
 from calango.server import params
 from calango.server.errors import refused
-from calango.server.http import Json, chosen_project, reading, writing
-from calango.store.turns import is_fresh, refresh
+from calango.server.http import Json, added_up, chosen_project, reading
 
 PATH = "/api/calango/insights"
 MANY = 10_000
@@ -114,8 +113,7 @@ async def _of_turns(request: Request, ask: Callable[[duckdb.DuckDBPyConnection, 
     """What `ask` says of the turns that the parameters choose, after all of them were added up."""
     try:
         scope = _scope(request, await chosen_project(request))
-        if not await reading(request, is_fresh):
-            await writing(request, refresh)
+        await added_up(request)
 
         def checked(db: duckdb.DuckDBPyConnection) -> T:
             turns.check_exists(db, scope)

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from calango.alerts.rules import parse
 from calango.alerts.sending import send
 from calango.alerts.texts import Text
 from calango.alerts.watch import Watch
+from calango.budgets.rules import Budget
 from calango.store import ObservationRow, Store
 from tests.support.servers import free_port
 
@@ -180,6 +182,24 @@ def test_the_address_of_a_target_is_nowhere_but_in_its_file(
 
     shown = [repr(day.watch.rules), caplog.text, *map(str, day.messages())]
     assert [text for text in shown if "hush" in text] == []
+
+
+def test_an_incident_of_a_budget_names_whose_it_is_and_ends_with_its_month(day: Day, receiver: Receiver):
+    text = RULES.format(port=day.port).replace('"error_rate"', '"budget_share"\nbudget = "each"').replace("0.5", "0.8")
+    text = text.replace('window = "1h"\nmin_turns = 4\n', "")
+    day.watch.rules = parse(text, {}, [Budget("each", Decimal(10), each="user")])
+    start_ns = int(START.timestamp() * 1e9)
+    rows = [
+        ObservationRow("p", user, user, start_ns, end_ns=start_ns, is_root=True, user_id=user, total_cost=cost)
+        for user, cost in (("ana", Decimal(9)), ("bob", Decimal(3)))
+    ]
+    day.store.insert(rows).result(10)
+    day.at(1)
+    day.at(24 * 30)
+
+    assert receiver.titles == ["Warning: errors", "Recovered: errors"]
+    assert "Budget each: 90.0 % (limit: at most 80.0 %)\nUser: ana" in receiver.got[0]["message"]
+    assert "order=dearest" in receiver.got[0]["message"]
 
 
 def test_an_incident_of_a_rule_that_is_gone_ends_without_a_word(day: Day, receiver: Receiver):

@@ -1,10 +1,15 @@
+import re
 from datetime import time, timedelta
+from decimal import Decimal
 
 import pytest
 
 from calango.alerts.rules import METRICS, parse
+from calango.budgets.rules import Budget
 from calango.errors import ConfigError
 
+TEAM = Budget("team", Decimal(50))
+SHARE = '[[rules]]\nname = "dear"\nmetric = "budget_share"\nabove = 0.8\n'
 RULE = '[[rules]]\nname = "slow"\nmetric = "latency_ms_p95"\nabove = 8000\n'
 
 
@@ -96,5 +101,25 @@ def test_a_threshold_is_exceeded_beyond_it(limit: str, value: float, usual: floa
 
 
 def test_every_metric_can_be_used():
-    for metric in METRICS:
+    for metric in METRICS.keys() - {"budget_share"}:
         assert parse(RULE.replace("latency_ms_p95", metric), {}).rules[0].metric == metric
+
+
+def test_a_rule_on_a_budget_knows_it():
+    (rule,) = parse(SHARE + 'budget = "team"\n', {}, [TEAM]).rules
+
+    assert (rule.budget, rule.min_turns) == (TEAM, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (SHARE, "needs the name of a budget. There are team."),
+        (SHARE + 'budget = "other"\n', "needs the name of a budget. There are team."),
+        (SHARE + 'budget = "team"\nwindow = "1h"\n', "budget_share takes no window"),
+        (RULE + 'budget = "team"\n', "has a budget. Only the metric budget_share"),
+    ],
+)
+def test_a_mistake_about_a_budget_is_named(text, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        parse(text, {}, [TEAM])

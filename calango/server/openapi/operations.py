@@ -10,6 +10,7 @@ from calango.server.openapi import insights
 from calango.server.openapi import parameters as q
 from calango.server.openapi import schemas as s
 from calango.server.openapi.schemas import Schema, cursor_page, listed, one_of, page, record, ref
+from calango.store import changes
 
 Content = dict[str, Any]
 Answers = dict[int, tuple[str, Content]]
@@ -249,6 +250,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("GET", f"{C}/backup"): Operation(
         "The whole database (home's key)", {200: ("A DuckDB file", {"application/vnd.duckdb": {}})}
+    ),
+    ("GET", f"{C}/changes/{{table}}"): Operation(
+        "Stored rows of a table in the order in which they changed",
+        {200: ("JSON lines", {"application/x-ndjson": {}})},
+        [*q.PROJECT, q.whole("after_ns", 0, 2**62), *q.texts("after_key")],
+        names={"table": one_of(*changes.TABLES)},
     ),
     ("GET", f"{C}/export"): Operation("A project", {200: ("A tar", {"application/x-tar": {}})}, [q.FORMAT, *q.PROJECT]),
     ("POST", f"{C}/import/{{table}}"): Operation(

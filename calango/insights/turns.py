@@ -111,6 +111,7 @@ def _turn(row: dict[str, Any]) -> Turn:
         input=row["input"],
         output=row["output"],
         error=row["error"],
+        cost_estimated=bool(row["estimated_models"]),
     )
 
 

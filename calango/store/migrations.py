@@ -160,6 +160,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         ALTER TABLE alert_incidents ADD COLUMN asked_json VARCHAR;
         """,
     ),
+    Migration(8, "which costs of a turn are estimates", turns.ESTIMATES),
 )
 LATEST = MIGRATIONS[-1].number
 

@@ -149,6 +149,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         );
         """,
     ),
+    Migration(8, "what was said, beside each turn, to be listed and searched", turns.TEXTS_SCHEMA),
 )
 LATEST = MIGRATIONS[-1].number
 

@@ -211,10 +211,10 @@ def report(
     results.write(
         "Questions",
         f"{results.measured('make bench-insights')}\n\n"
-        f"{observations:,} observations in {TURNS:,} turns of 2,000 users over {DAYS} days, by `calango seed`. The first"
-        f" question after all that came took {first:.1f} s (it adds them up; a quiet server has done so before).\n\n"
+        f"{observations:,} observations in {TURNS:,} turns of {TURNS // 50:,} users over {DAYS} days"
+        f" (`calango seed`). The first question took {first:.1f} s: it adds them up, as a server does once it is quiet.\n\n"
         f"{questions}\n\n{of_pages}\n\n"
-        "A page's server time is that in which it waits for the server; it asks several questions at once.\n\n"
+        "A page's server time is that in which it waits for the server; several questions are asked at once.\n\n"
         f"Exports: {found['export of every call, rows a second']:,.0f} calls and"
         f" {found['export of every turn, rows a second']:,.0f} turns a second as CSV; the server's peak grew by"
         f" {found['peak RSS of the server, more after exports (MB)']:.0f} MB.\n\n"

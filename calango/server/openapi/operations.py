@@ -290,6 +290,18 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         _ok(record("rules:objects targets:texts incidents:objects")),
         q.LATEST,
     ),
+    ("POST", f"{C}/alerts/rules"): Operation(
+        "A rule of one's own (home's key)", _ok(record("name:text")), body=_json(s.ALERT_RULE)
+    ),
+    ("PUT", f"{C}/alerts/rules/{{name}}"): Operation(
+        "Put another rule in the place of an own one (home's key)", _ok(record("name:text")), body=_json(s.ALERT_RULE)
+    ),
+    ("DELETE", f"{C}/alerts/rules/{{name}}"): Operation("Forget an own rule (home's key)", _ok(record("name:text"))),
+    ("POST", f"{C}/alerts/preview"): Operation(
+        "What a rule would say now; nothing is kept (home's key)",
+        _ok(record("data:object reading:object points:objects")),
+        body=_json(s.ALERT_RULE),
+    ),
     ("GET", f"{C}/alerts/messages"): Operation("What was told (home's key)", _ok(record("messages:objects")), q.LATEST),
     ("POST", f"{C}/alerts/check"): Operation("Evaluate every rule now (home's key)", _ok(record("rules:objects"))),
     ("PUT", f"{C}/alerts/mutes"): Operation(

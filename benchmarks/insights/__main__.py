@@ -212,7 +212,7 @@ def report(
         "Questions",
         f"{results.measured('make bench-insights')}\n\n"
         f"{observations:,} observations in {TURNS:,} turns of {TURNS // 50:,} users over {DAYS} days"
-        f" (`calango seed`). The first question took {first:.1f} s: it adds them up, as a server does once it is quiet.\n\n"
+        f" (`calango seed`). The first question took {first:.1f} s: it adds them up, as a quiet server does.\n\n"
         f"{questions}\n\n{of_pages}\n\n"
         "A page's server time is that in which it waits for the server; several questions are asked at once.\n\n"
         f"Exports: {found['export of every call, rows a second']:,.0f} calls and"

@@ -160,7 +160,8 @@ MIGRATIONS: tuple[Migration, ...] = (
         ALTER TABLE alert_incidents ADD COLUMN asked_json VARCHAR;
         """,
     ),
-    Migration(8, "which costs of a turn are estimates", turns.ESTIMATES),
+    Migration(8, "what was said, beside each turn, to be listed and searched", turns.TEXTS_SCHEMA),
+    Migration(9, "which costs of a turn are estimates", turns.ESTIMATES),
 )
 LATEST = MIGRATIONS[-1].number
 

@@ -8,7 +8,7 @@ EXTRAS := --extra ui --extra api --extra alerts --extra postgres --extra studio 
 JOBS ?= 2
 SDK4 := .venv-sdk4
 
-.PHONY: help install demo studio up test test-sdk4 check format bench bench-server faults kills fuzz docs lock clean
+.PHONY: help install demo studio up test test-sdk4 check format bench bench-server bench-insights faults kills fuzz docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -71,6 +71,11 @@ bench-server: install benchmarks/.venv-peers/.installed ## Measure the local ser
 	@$(BIN)/uv export --quiet --frozen --no-emit-project $(EXTRAS) --extra bench --output-file $(VENV)/locked-bench.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/locked-bench.txt
 	@$(BIN)/python -m benchmarks.server
+
+bench-insights: install ## Measure questions, reports, pages, exports and copies with a million observations
+	@$(BIN)/uv export --quiet --frozen --no-emit-project $(EXTRAS) --extra bench --output-file $(VENV)/locked-bench.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/locked-bench.txt
+	@$(BIN)/python -m benchmarks.insights
 
 benchmarks/.venv-peers/.installed: benchmarks/server/peers.txt
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)

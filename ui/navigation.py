@@ -11,7 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 from calango.errors import CalangoError
 
 from . import chat_page, service, sidebar
-from .analytics import bar, conversations, errors, health, notes, overview, traces, users
+from .analytics import alerts, bar, conversations, errors, health, notes, overview, traces, users
 from .analytics.address import Address
 from .analytics.view import View
 from .i18n import Texts
@@ -39,6 +39,7 @@ def chosen(texts: Texts) -> StreamlitPage:
     add("conversations", texts("Conversations"), ":material/forum:", conversations.show, has_bar=False)
     add("users", texts("Users"), ":material/group:", users.show)
     add("errors", texts("Errors"), ":material/error:", errors.show)
+    add("alerts", texts("Alerts"), ":material/notifications:", alerts.show, has_bar=False)
     add("health", texts("Health"), ":material/settings:", health.show, has_bar=False)
     page = st.navigation(list(pages.values()), position="top")
     st.set_page_config(**looks, layout="centered" if page == chat else "wide")

@@ -71,6 +71,10 @@ def turn_page_key(step: int) -> str:
     return f"turn-page-{step}"
 
 
+def alert_key(*parts: str) -> str:
+    return "-".join(("alert", *parts))
+
+
 def suggestion_key(number: int) -> str:
     return f"suggestion-{number}"
 

@@ -28,7 +28,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Times in ns; None: not yet. `worst` is the value furthest beyond the threshold."""
+    """Times in ns; None: not yet. `worst` is the value furthest beyond the threshold.
+
+    `asked_json` is the rule as it was last evaluated (`rules.data_of`): it outlives the rule.
+    """
 
     rule: str
     opened_ns: int
@@ -41,6 +44,7 @@ class Incident:
     closed_ns: int | None = None
     recovery_told_ns: int | None = None
     acknowledged_ns: int | None = None
+    asked_json: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -63,8 +67,7 @@ def step(
     silent = muted or rule.is_quiet(now.time())
     if incident is not None and not incident.is_open:
         return _recovered(incident, now_ns, silent=silent)
-    known = reading.value is not None and (reading.sample >= rule.min_turns or _counts_nothing(rule))
-    if not known or reading.value is None:
+    if reading.value is None or not is_known(rule, reading):
         return (incident, None) if incident is None else _go_on(rule, incident, now_ns, silent=silent)
     if not rule.is_exceeded(reading.value, reading.usual):
         return (
@@ -73,9 +76,19 @@ def step(
     if incident is None:
         incident = Incident(rule.name, now_ns, reading.value, reading.value, reading.subject, reading.usual)
     else:
-        worse = min if rule.kind == "below" or (rule.kind == "jump" and rule.threshold < 1) else max
+        worse = min if rule.is_downward else max
         incident = replace(incident, value=reading.value, worst=worse(incident.worst, reading.value))
     return _go_on(rule, incident, now_ns, silent=silent)
+
+
+def is_known(rule: Rule, reading: Reading) -> bool:
+    """Whether enough turns are behind a reading to judge it."""
+    return reading.value is not None and (reading.sample >= rule.min_turns or _counts_nothing(rule))
+
+
+def ended(incident: Incident, now_ns: int) -> Incident:
+    """Over without a word, because its rule is gone or asks something else."""
+    return replace(incident, closed_ns=incident.closed_ns or now_ns, recovery_told_ns=now_ns)
 
 
 def _counts_nothing(rule: Rule) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 from uuid import uuid4
@@ -55,6 +56,12 @@ def incidents(db: duckdb.DuckDBPyConnection, project_id: str, *, limit: int = 20
         ORDER BY closed_ns IS NOT NULL, opened_ns DESC, id LIMIT ?
     """
     return [Kept(row[0], Incident(*row[1:])) for row in db.execute(sql, [project_id, limit]).fetchall()]
+
+
+def incidents_of(db: duckdb.DuckDBPyConnection, project_id: str, ids: Collection[str]) -> dict[str, Incident]:
+    """By id."""
+    sql = f"SELECT id, {', '.join(_INCIDENT)} FROM alert_incidents WHERE project_id = ? AND list_contains(?, id)"
+    return {row[0]: Incident(*row[1:]) for row in db.execute(sql, [project_id, list(ids)]).fetchall()}
 
 
 def unsettled(db: duckdb.DuckDBPyConnection, project_id: str) -> dict[str, Kept]:

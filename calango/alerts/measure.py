@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from statistics import median
 
 import duckdb
@@ -17,6 +19,7 @@ from calango.insights.period import Period
 from calango.insights.scope import Scope
 
 PAST_WEEKS = 4
+POINTS = 24
 _ENOUGH_WEEKS = 2  # below that nothing is called usual
 
 
@@ -29,6 +32,30 @@ def read(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: dateti
     if rule.kind != "jump":
         return found
     return Reading(found.value, found.sample, _usual(db, project_id, rule, now), found.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The metric of one window, that ended at `end`; None where there was nothing to measure."""
+
+    end: datetime
+    value: float | None
+
+
+def series(db: duckdb.DuckDBPyConnection, project_id: str, rule: Rule, now: datetime) -> list[Point]:
+    """The metric of the last windows, one beside the other, the last one up to `now`. Oldest first.
+
+    Empty for a rule on a budget, which has no window.
+    """
+    if rule.budget is not None:
+        return []
+    ends = [
+        (now.astimezone(UTC) - number * rule.window).astimezone(now.tzinfo) for number in reversed(range(POINTS + 1))
+    ]
+    return [
+        Point(end, _value(db, Scope(project_id, Period(start, end), rule.filters), rule.metric).value)
+        for start, end in pairwise(ends)
+    ]
 
 
 def _of_budget(db: duckdb.DuckDBPyConnection, project_id: str, budget: Budget, now: datetime, enough: int) -> Reading:

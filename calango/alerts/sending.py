@@ -13,6 +13,11 @@ from calango.alerts.texts import Text
 log = logging.getLogger(__name__)
 # Apprise's own log names addresses with their tokens.
 logging.getLogger("apprise").setLevel(logging.CRITICAL)
+NOT_INSTALLED = 'The package for messages is not installed: pip install "calango[alerts]".'
+UNREADABLE = "The target is no address that Apprise can read."
+FAILED = "The service failed."
+NOT_TAKEN = "The service did not take the message."
+PRIVATE = "The target is in a private network: CALANGO_ALERTS_PRIVATE=true allows that."
 _TYPES = {"info": "info", "warning": "warning", "critical": "failure"}
 
 
@@ -21,18 +26,34 @@ def send(address: str, text: Text, severity: str, *, private_allowed: bool) -> s
     try:
         from apprise import Apprise, AppriseAsset  # noqa: PLC0415 - an optional extra that takes a while to load
     except ImportError:
-        return 'The package for messages is not installed: pip install "calango[alerts]".'
+        return NOT_INSTALLED
     if not private_allowed and (refusal := _private(address)):
         return refusal
     sender: Any = Apprise(asset=AppriseAsset(app_id="Calango", app_desc="Calango", app_url="", secure_logging=True))
     if not sender.add(address):
-        return "The target is no address that Apprise can read."
+        return UNREADABLE
     try:
-        went = sender.notify(body=text.body, title=text.title, notify_type=_type(severity), body_format="text")
+        went = sender.notify(
+            body=text.body,
+            title=text.title,
+            notify_type=_type(severity),
+            body_format="text",
+            attach=_chart(sender, text),
+        )
     except Exception as error:  # noqa: BLE001 - plugins raise what they like, and texts may hold the address
         log.warning("a message could not be delivered: %s", type(error).__name__)
-        return f"The service failed ({type(error).__name__})."
-    return None if went else "The service did not take the message."
+        return FAILED
+    return None if went else NOT_TAKEN
+
+
+def _chart(sender: Any, text: Text) -> Any:
+    """The picture as an attachment, if there is one and the channel takes it; it is drawn only then."""
+    from apprise.attachment.memory import AttachMemory  # noqa: PLC0415
+
+    if text.chart is None or not sender[0].attachment_support:
+        return None
+    png = text.chart()
+    return None if png is None else AttachMemory(content=png, name="calango.png", mimetype="image/png")
 
 
 def _type(severity: str) -> Any:
@@ -54,5 +75,5 @@ def _private(address: str) -> str | None:
     except (OSError, ValueError):
         return None
     if any(not one.is_global for one in found):
-        return "The target is in a private network: CALANGO_ALERTS_PRIVATE=true allows that."
+        return PRIVATE
     return None

@@ -23,7 +23,7 @@ def rules_of(settings: Settings) -> Rules:
     """
     path = settings.home / NAME if settings.alerts is None else settings.alerts.expanduser()
     if settings.alerts is None and not path.exists():
-        return Rules()
+        return Rules(budgets=budgets_of(settings))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

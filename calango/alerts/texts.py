@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 from urllib.parse import urlencode
 
 from calango.alerts.incidents import Incident, News
-from calango.alerts.rules import Rule
+from calango.alerts.rules import SHARES, Rule
 from calango.insights.times import iso
 
 Locale = Literal["pt_BR", "en"]
@@ -17,8 +17,17 @@ Locale = Literal["pt_BR", "en"]
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """`chart` draws the PNG beside it, for channels that take one."""
+
     title: str
     body: str
+    chart: Callable[[], bytes | None] | None = field(default=None, repr=False)
+
+
+_TRIAL: Mapping[Locale, Text] = {
+    "pt_BR": Text("Calango: teste", "Se você lê isto, os alertas chegam aqui."),
+    "en": Text("Calango: a test", "If you read this, alerts arrive here."),
+}
 
 
 _TITLES: Mapping[Locale, Mapping[News, str]] = {
@@ -56,11 +65,16 @@ _METRICS: Mapping[Locale, Mapping[str, str]] = {
 _WORDS: Mapping[Locale, Mapping[str, str]] = {
     "pt_BR": {"above": "limite: no máximo", "below": "limite: no mínimo", "jump": "o normal neste horário é",
               "window": "nos últimos", "user": "Usuário", "session": "Sessão", "tag": "Tag",
-              "worst": "Pior valor", "lasted": "Durou", "traces": "Traces"},
+              "worst": "Pior valor", "lasted": "Durou", "traces": "Traces", "limit": "limite"},
     "en": {"above": "limit: at most", "below": "limit: at least", "jump": "usual at this hour is",
            "window": "in the last", "user": "User", "session": "Session", "tag": "Tag",
-           "worst": "Worst value", "lasted": "It lasted", "traces": "Traces"},
+           "worst": "Worst value", "lasted": "It lasted", "traces": "Traces", "limit": "limit"},
 }  # fmt: skip
+
+
+def trial(locale: Locale) -> Text:
+    """To see whether messages arrive."""
+    return _TRIAL[locale]
 
 
 def text(rule: Rule, incident: Incident, news: News, locale: Locale, link: str | None) -> Text:
@@ -76,7 +90,7 @@ def text(rule: Rule, incident: Incident, news: News, locale: Locale, link: str |
         f" ({words[rule.kind]} {value(rule.metric, limit, locale)}){when}"
     ]
     if incident.subject:
-        lines.append(f"{words[_subject(rule)]}: {incident.subject}")
+        lines.append(f"{words[subject(rule)]}: {incident.subject}")
     if news == "recovered" and incident.closed_ns is not None:
         lines.append(f"{words['worst']}: {value(rule.metric, incident.worst, locale)}")
         lines.append(
@@ -89,17 +103,25 @@ def text(rule: Rule, incident: Incident, news: News, locale: Locale, link: str |
     return Text(title, "\n".join(lines))
 
 
-def _subject(rule: Rule) -> str:
+def metric_name(metric: str, locale: Locale) -> str:
+    return _METRICS[locale][metric]
+
+
+def limit_name(locale: Locale) -> str:
+    return _WORDS[locale]["limit"]
+
+
+def subject(rule: Rule) -> str:
     """What an incident's subject is: a user, unless a budget has other parts."""
     return "user" if rule.budget is None or rule.budget.each is None else rule.budget.each
 
 
 def value(metric: str, number: float, locale: Locale) -> str:
     """With its unit, and the locale's decimal sign."""
-    if metric in {"error_rate", "tool_failure_rate", "satisfaction", "budget_share"}:
+    if metric in SHARES:
         shown = f"{100 * number:.1f} %"
     elif metric.startswith("cost_usd"):
-        shown = f"US$ {number:.2f}"
+        shown = f"US$ {number:.{2 if number >= 1 or not number else 4}f}"
     elif "_ms_" in metric:
         shown = f"{number / 1000:.2f} s" if number >= 1000 else f"{number:.0f} ms"
     else:
@@ -116,7 +138,12 @@ def duration(length: timedelta) -> str:
 
 
 def link(base_url: str, rule: Rule, incident: Incident) -> str:
-    """The page of the turns that a rule is about: from a window before its incident until that ended."""
+    """The page of the turns behind an incident."""
+    return f"{base_url}/traces?{urlencode(turns_behind(rule, incident))}"
+
+
+def turns_behind(rule: Rule, incident: Incident) -> dict[str, str]:
+    """What to ask the page of turns for: from a window before the incident until it ended."""
     orders = {
         "latency_ms_p95": "slowest",
         "first_token_ms_p95": "slowest",
@@ -131,7 +158,7 @@ def link(base_url: str, rule: Rule, incident: Incident) -> str:
     if rule.metric == "error_rate":
         given["outcome"] = "error"
     if incident.subject:
-        given[_subject(rule)] = incident.subject
+        given[subject(rule)] = incident.subject
     if rule.metric in orders:
         given["order"] = orders[rule.metric]
-    return f"{base_url}/traces?{urlencode(given)}"
+    return given

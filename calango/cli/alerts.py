@@ -13,7 +13,7 @@ from calango.errors import InputError
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
-alerts_app = typer.Typer(help="Alerts: rules in alerts.toml, incidents, messages.", no_args_is_help=True)
+alerts_app = typer.Typer(help="Alerts: rules (of alerts.toml and the page), incidents, messages.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def check(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> Non
         for one in rules:
             _show_rule(one)
         if not rules:
-            output.note("There are no rules: write them into alerts.toml in CALANGO_HOME (docs/alerts.md).")
+            output.note("There are no rules: make them on the Alerts page, or in alerts.toml (docs/alerts.md).")
     raise typer.Exit(1 if any(one["incident"] and not one["muted"] for one in rules) else 0)
 
 
@@ -59,7 +59,8 @@ def list_incidents(
         return
     for rule in found["rules"]:
         muted = f"  muted until {rule['mutedUntil']}" if rule["mutedUntil"] else ""
-        output.say(f"rule      {rule['name']}: {rule['metric']} {rule['kind']} {rule['threshold']:g}{muted}")
+        off = "" if rule["enabled"] and not rule["hidden"] else "  (off)"
+        output.say(f"rule      {rule['name']}: {rule['metric']} {rule['kind']} {rule['threshold']:g}{off}{muted}")
     for incident in found["incidents"]:
         end = f"ended {incident['closedAt']}" if incident["closedAt"] else "open"
         output.say(

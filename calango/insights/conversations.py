@@ -28,7 +28,7 @@ _JUDGED = f"""
             count(output_chars) AS answers,
             coalesce(list(intent ORDER BY start_ns) FILTER (intent IS NOT NULL), []) AS all_intents
         FROM asked LEFT JOIN votes USING (trace_id) WHERE session_id IS NOT NULL GROUP BY 1
-    ), judged AS (
+    ), judged AS MATERIALIZED (
         SELECT *, list_filter(all_intents, lambda x, i: i = 1 OR x <> all_intents[i - 1])[:{_SEQUENCE}] AS intents,
             CASE WHEN escalated THEN 'escalated'
             WHEN last_outcome <> 'ok' THEN 'abandoned'
@@ -38,26 +38,31 @@ _JUDGED = f"""
         FROM sessions
     )
 """
-_TOTALS = """
-    SELECT count(*) AS count, avg(turns) AS turns_mean, quantile_cont(turns, 0.5) AS turns_p50,
-        quantile_cont((end_ns - start_ns) / 1e9, 0.5) AS duration_s_p50,
-        quantile_cont(response_ms, 0.5) AS response_ms_p50, sum(characters) / sum(answers) AS characters_mean
-    FROM judged
-"""
-_OUTCOMES = "SELECT outcome, count(*) AS count FROM judged GROUP BY 1 ORDER BY 2 DESC, 1"
-_DROPOFFS = """
-    SELECT turns, count(*) AS count FROM judged WHERE outcome IN ('abandoned', 'unresolved')
-    GROUP BY 1 ORDER BY 1 LIMIT 50
-"""
-_INTENTS = """
-    SELECT intents, count(*) AS count FROM judged WHERE len(intents) > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10
-"""
-_LATEST = """
-    , page AS (SELECT * FROM judged ORDER BY end_ns DESC, session_id LIMIT $limit OFFSET $offset)
-    SELECT p.*, o.input AS first_input FROM page AS p LEFT JOIN (
-        SELECT trace_id, left(arg_min(input, start_ns), 300) AS input FROM observations
-        WHERE project_id = $project AND is_root AND trace_id IN (SELECT first_trace FROM page) GROUP BY 1
-    ) AS o ON o.trace_id = p.first_trace ORDER BY end_ns DESC, session_id
+_ALL = """
+    , page AS (SELECT * FROM judged ORDER BY end_ns DESC, session_id LIMIT $limit OFFSET $offset), first AS (
+        SELECT trace_id, left(question, 300) AS input FROM asked SEMI JOIN page ON trace_id = first_trace
+    )
+    SELECT
+        (SELECT {
+            count: count(*), turns_mean: avg(turns), turns_p50: quantile_cont(turns, 0.5),
+            duration_s_p50: quantile_cont((end_ns - start_ns) / 1e9, 0.5),
+            response_ms_p50: quantile_cont(response_ms, 0.5), characters_mean: sum(characters) / sum(answers)
+        } FROM judged) AS totals,
+        (SELECT list({outcome: outcome, count: n} ORDER BY n DESC, outcome) FROM (
+            SELECT outcome, count(*) AS n FROM judged GROUP BY 1
+        )) AS outcomes,
+        (SELECT list({turns: turns, count: n} ORDER BY turns) FROM (
+            SELECT turns, count(*) AS n FROM judged WHERE outcome IN ('abandoned', 'unresolved')
+            GROUP BY 1 ORDER BY 1 LIMIT 50
+        )) AS dropoffs,
+        (SELECT list({intents: intents, count: n} ORDER BY n DESC, intents) FROM (
+            SELECT intents, count(*) AS n FROM judged WHERE len(intents) > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10
+        )) AS intents,
+        (SELECT list({
+            session_id: session_id, user_id: user_id, start_ns: start_ns, end_ns: end_ns, turns: turns,
+            response_ms: response_ms, cost_usd: cost_usd, outcome: outcome, votes: votes, votes_up: votes_up,
+            first_input: input
+        } ORDER BY end_ns DESC, session_id) FROM page LEFT JOIN first ON trace_id = first_trace) AS latest
 """
 
 
@@ -68,10 +73,9 @@ def conversations(db: duckdb.DuckDBPyConnection, scope: Scope, *, limit: int = 5
     end well, resolved or unresolved by the vote on its last turn, else open.
     """
 
-    def rows(rest: str, **given: Any) -> list[dict[str, Any]]:
-        return scope.rows(db, _JUDGED + rest, escalations=list(ESCALATIONS), **given)
-
-    totals = rows(_TOTALS)[0]
+    given = {"escalations": list(ESCALATIONS), "limit": limit, "offset": offset}
+    (found,) = scope.rows(db, _JUDGED + _ALL, **given)
+    totals = found["totals"]
     return Conversations(
         count=totals["count"],
         turns_mean=totals["turns_mean"],
@@ -79,10 +83,10 @@ def conversations(db: duckdb.DuckDBPyConnection, scope: Scope, *, limit: int = 5
         duration_s_p50=totals["duration_s_p50"],
         response_ms_p50=totals["response_ms_p50"],
         characters_mean=totals["characters_mean"],
-        outcomes={row["outcome"]: row["count"] for row in rows(_OUTCOMES)},
-        dropoffs={str(row["turns"]): row["count"] for row in rows(_DROPOFFS)},
-        intents=[(row["intents"], row["count"]) for row in rows(_INTENTS)],
-        latest=[_conversation(row) for row in rows(_LATEST, limit=limit, offset=offset)],
+        outcomes={row["outcome"]: row["count"] for row in found["outcomes"] or ()},
+        dropoffs={str(row["turns"]): row["count"] for row in found["dropoffs"] or ()},
+        intents=[(row["intents"], row["count"]) for row in found["intents"] or ()],
+        latest=[_conversation(row) for row in found["latest"] or ()],
     )
 
 

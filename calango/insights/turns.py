@@ -27,22 +27,12 @@ _LIST = f"""
     ), chosen AS (
         SELECT t.*, coalesce(v.votes, 0) AS votes, coalesce(v.votes_up, 0) AS votes_up
         FROM asked AS t LEFT JOIN votes AS v USING (trace_id) WHERE true{{conditions}}
-    ), page AS (SELECT * FROM chosen ORDER BY {{order}} LIMIT $limit OFFSET $offset), said AS (
-        SELECT o.trace_id, arg_min(o.input, o.start_ns) FILTER (o.input IS NOT NULL AND o.is_root) AS input,
-            arg_max(o.output, o.start_ns) FILTER (o.output IS NOT NULL AND (o.is_root OR o.name = 'calango-resume'))
-                AS output,
-            arg_max(o.status_message, o.start_ns) FILTER (o.level = 'ERROR') AS error
-        FROM observations AS o SEMI JOIN page USING (trace_id) WHERE o.project_id = $project GROUP BY 1
     )
-    SELECT p.*, left(s.input, {TEXT}) AS input, left(s.output, {TEXT}) AS output, left(s.error, {TEXT}) AS error,
+    SELECT * REPLACE (left(question, {TEXT}) AS question, left(answer, {TEXT}) AS answer, left(error, {TEXT}) AS error),
         (SELECT count(*) FROM chosen) AS total
-    FROM page AS p LEFT JOIN said AS s USING (trace_id) ORDER BY {{order}}
+    FROM chosen ORDER BY {{order}} LIMIT $limit OFFSET $offset
 """
-_SEARCH = """ AND trace_id IN (
-    SELECT trace_id FROM observations WHERE project_id = $project
-        AND (is_root OR name = 'calango-resume')
-        AND (contains(lower(input), lower($text)) OR contains(lower(output), lower($text)))
-)"""
+_SEARCH = " AND (contains(lower(question), lower($text)) OR contains(lower(answer), lower($text)))"
 _SCORED = {
     "up": " AND coalesce(votes_up, 0) > 0",
     "down": " AND coalesce(votes, 0) > coalesce(votes_up, 0)",
@@ -69,7 +59,7 @@ def turns(
     min_cost_usd: float | None = None,
     min_latency_ms: float | None = None,
 ) -> TurnPage:
-    """One page. `text` is searched in questions and answers, upper or lower case.
+    """One page. `text` is searched in the first 4,000 characters of questions and answers, upper or lower case.
 
     `scored`: up, down, rated, unrated. Raises InputError.
     """
@@ -108,8 +98,8 @@ def _turn(row: dict[str, Any]) -> Turn:
         model=next(iter(sorted(row["models"])), None),
         votes=row["votes"],
         votes_up=row["votes_up"],
-        input=row["input"],
-        output=row["output"],
+        input=row["question"],
+        output=row["answer"],
         error=row["error"],
     )
 

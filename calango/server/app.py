@@ -123,6 +123,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{media.PATH}/{{project_id}}/{{media_id}}", media.download),
     Route(f"{archive.PATH}/backup", archive.backup),
     Route(f"{archive.PATH}/export", archive.export),
+    Route(f"{archive.PATH}/changes/{{table}}", archive.changed),
     Route(f"{archive.PATH}/import/{{table}}", archive.load, methods=["POST"]),
     *insights.ROUTES,
     *spending.ROUTES,

@@ -18,7 +18,7 @@ from calango.store import Store, retention
 from calango.store.turns import refresh
 
 log = logging.getLogger(__name__)
-logging.getLogger("apscheduler").setLevel(logging.WARNING)
+logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a job that is skipped is due again soon
 DAY_NS = 86_400_000_000_000
 QUIET_S = 20.0
 TICK_S = 5.0

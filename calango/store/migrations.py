@@ -149,6 +149,18 @@ MIGRATIONS: tuple[Migration, ...] = (
         );
         """,
     ),
+    Migration(
+        7,
+        "alert rules that were made in the UI; what an incident's rule was",
+        """
+        CREATE TABLE alert_rules (
+            project_id VARCHAR NOT NULL, name VARCHAR NOT NULL, rule_json VARCHAR NOT NULL,
+            created_ns BIGINT NOT NULL, updated_ns BIGINT NOT NULL
+        );
+        ALTER TABLE alert_incidents ADD COLUMN asked_json VARCHAR;
+        """,
+    ),
+    Migration(8, "what was said, beside each turn, to be listed and searched", turns.TEXTS_SCHEMA),
 )
 LATEST = MIGRATIONS[-1].number
 

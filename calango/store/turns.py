@@ -44,6 +44,9 @@ SPENT = {
 }
 """What observations add up to, whatever they are grouped by: column -> aggregate."""
 
+TEXT = 4000  # characters of question, answer and error that a turn keeps, to be listed and searched
+BATCH = 10_000  # traces that are added up at once: their texts are in memory meanwhile
+
 SCHEMA = """
     CREATE TABLE touched (project_id VARCHAR NOT NULL, trace_id VARCHAR NOT NULL);
     CREATE TABLE turns (
@@ -60,14 +63,22 @@ SCHEMA = """
     INSERT INTO touched
         SELECT project_id, trace_id FROM observations UNION SELECT project_id, id FROM traces;
 """
+TEXTS_SCHEMA = """
+    ALTER TABLE turns ADD COLUMN question VARCHAR;
+    ALTER TABLE turns ADD COLUMN answer VARCHAR;
+    ALTER TABLE turns ADD COLUMN error VARCHAR;
+    INSERT INTO touched SELECT project_id, trace_id FROM turns;
+"""
 _COLUMNS = (
     "project_id, trace_id, start_ns, end_ns, user_id, session_id, tags, release, name, environment, outcome,"
-    f" latency_ms, first_token_ms, {', '.join(SPENT)}, models, prompts, tools, intent, output_chars"
+    f" latency_ms, first_token_ms, {', '.join(SPENT)}, models, prompts, tools, intent, output_chars,"
+    " question, answer, error"
 )
+_SAME = "{0}.project_id = fresh.project_id AND {0}.trace_id = fresh.trace_id"
 _SPENT = ", ".join(f"{aggregate} AS {name}" for name, aggregate in SPENT.items())
 _REFRESH = f"""
     INSERT INTO turns ({_COLUMNS})
-    WITH fresh AS (SELECT DISTINCT project_id, trace_id FROM touched), facts AS (
+    WITH facts AS (
         SELECT o.project_id, o.trace_id, min(start_ns) AS start_ns, max(coalesce(end_ns, start_ns)) AS end_ns,
             max(user_id) AS user_id, max(session_id) AS session_id, max(tags) AS tags, max(release) AS release,
             coalesce(max(trace_name), arg_min(name, start_ns) FILTER (is_root), arg_min(name, start_ns)) AS name,
@@ -84,8 +95,12 @@ _REFRESH = f"""
             coalesce(list(DISTINCT name) FILTER (type = 'TOOL'), []) AS tools,
             arg_min(json_extract_string(try_cast(output AS JSON), '$.intent'), start_ns)
                 FILTER (name = 'classify_intent') AS intent,
-            arg_max(length(output), start_ns) FILTER (({_ROOT}) AND output IS NOT NULL) AS output_chars
-        FROM observations AS o SEMI JOIN fresh ON o.project_id = fresh.project_id AND o.trace_id = fresh.trace_id
+            arg_max(length(output), start_ns) FILTER (({_ROOT}) AND output IS NOT NULL) AS output_chars,
+            arg_min(left(input, {TEXT}), start_ns) FILTER (is_root AND input IS NOT NULL) AS question,
+            arg_max(left(output, {TEXT}), start_ns) FILTER (({_ROOT}) AND output IS NOT NULL) AS answer,
+            arg_max(left(status_message, {TEXT}), start_ns) FILTER (level = 'ERROR') AS error
+        FROM observations AS o SEMI JOIN fresh ON {_SAME.format("o")}
+        WHERE o.start_ns >= $first AND o.start_ns <= $last
         GROUP BY o.project_id, o.trace_id
     )
     SELECT f.project_id, f.trace_id, f.start_ns, f.end_ns, coalesce(t.user_id, f.user_id),
@@ -96,9 +111,13 @@ _REFRESH = f"""
             WHEN f.status_message IN ('cancelled', 'interrupted') THEN f.status_message
             ELSE 'ok' END,
         coalesce(f.took_ns, f.end_ns - f.start_ns) / 1e6, (f.first_token_ns - f.start_ns) / 1e6,
-        {", ".join(f"f.{name}" for name in SPENT)}, f.models, f.prompts, f.tools, f.intent, f.output_chars
+        {", ".join(f"f.{name}" for name in SPENT)}, f.models, f.prompts, f.tools, f.intent, f.output_chars,
+        f.question, f.answer, f.error
     FROM facts AS f LEFT JOIN traces AS t ON t.project_id = f.project_id AND t.id = f.trace_id
 """
+
+
+_BOUNDS = f"SELECT min(start_ns), max(start_ns) FROM observations AS o SEMI JOIN fresh ON {_SAME.format('o')}"
 
 
 def is_fresh(db: duckdb.DuckDBPyConnection) -> bool:
@@ -107,10 +126,22 @@ def is_fresh(db: duckdb.DuckDBPyConnection) -> bool:
 
 
 def refresh(db: duckdb.DuckDBPyConnection) -> None:
-    """Add up the traces that were touched, and forget those that are gone."""
+    """Add up the traces that were touched, and forget those that are gone.
+
+    In the order in which they came, so that a batch reads its own part of the observations.
+    """
     if is_fresh(db):
         return
-    same = "turns.project_id = touched.project_id AND turns.trace_id = touched.trace_id"
-    db.execute(f"DELETE FROM turns USING touched WHERE {same}")
-    db.execute(_REFRESH)
-    db.execute("DELETE FROM touched")
+    db.execute(f"""
+        CREATE OR REPLACE TEMP TABLE stale AS
+        SELECT project_id, trace_id, (row_number() OVER (ORDER BY min(rowid)) - 1) // {BATCH} AS batch
+        FROM touched GROUP BY project_id, trace_id
+    """)
+    (last,) = db.execute("SELECT max(batch) FROM stale").fetchone() or (0,)
+    for batch in range(int(last) + 1):
+        db.execute("CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM stale WHERE batch = ?", [batch])
+        db.execute(f"DELETE FROM turns USING fresh WHERE {_SAME.format('turns')}")
+        bounds = db.execute(_BOUNDS).fetchone()
+        if bounds and bounds[0] is not None:
+            db.execute(_REFRESH, {"first": bounds[0], "last": bounds[1]})
+    db.execute("DELETE FROM touched; DROP TABLE stale; DROP TABLE fresh")

@@ -12,8 +12,12 @@ from opentelemetry.trace import Link, Status
 from calango.tracing.masking import WITHHELD_TEXT as WITHHELD
 from calango.tracing.masking import Masker
 
-_USERS = {"user.id", "langfuse.user.id"}
-_SESSIONS = {"session.id", "langfuse.session.id"}
+_USERS = {"user.id", "langfuse.user.id", "userId"}
+_SESSIONS = {"session.id", "langfuse.session.id", "sessionId"}
+_IDS = {
+    *("id", "traceId", "observationId", "parentObservationId", "datasetRunId"),
+    *("dataset_id", "source_trace_id", "source_observation_id"),
+}
 _NUMBER_FROM = 10_000_000  # shorter numbers are nobody's
 
 
@@ -33,6 +37,13 @@ def masked_span(span: ReadableSpan, masker: Masker) -> ReadableSpan:
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
         )
+
+
+def masked_json(body: Mapping[str, Any], masker: Masker, trace_id: str) -> dict[str, Any]:
+    """What Langfuse's JSON endpoints take, with every string of it through the filter but for keys and times."""
+    seen = _Seen(masker, trace_id)
+    kept = {name: value for name, value in body.items() if name in _IDS or name.endswith(("imestamp", "Time", "_ns"))}
+    return seen.attributes({name: value for name, value in body.items() if name not in kept}) | kept
 
 
 class MaskedSpan(ReadableSpan):

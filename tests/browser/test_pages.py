@@ -45,7 +45,7 @@ def test_every_page_is_reached_from_the_navigation_and_nothing_is_fetched_from_e
     tab: Tab, filled: Site
 ) -> None:
     chat = tab()
-    for name in ("Visão geral", "Traces", "Conversas", "Usuários", "Erros", "Saúde"):
+    for name in ("Visão geral", "Traces", "Conversas", "Usuários", "Erros", "Alertas", "Saúde"):
         chat.page.get_by_role("link", name=name, exact=True).first.click()
         heading(chat.page, name)
         settle(chat.page)
@@ -94,3 +94,23 @@ def test_the_language_chosen_on_one_page_is_that_of_the_next(tab: Tab, filled: S
     heading(page, "Overview")
     page.get_by_role("link", name="Errors", exact=True).first.click()
     heading(page, "Errors")
+
+
+def test_a_rule_is_typed_looked_at_saved_and_evaluated(tab: Tab, filled: Site) -> None:
+    chat = tab()
+    page = go(chat, "alerts")
+    page.get_by_role("button", name="Nova regra").click()
+    page.get_by_label("Nome", exact=True).fill("lentidão")
+    page.get_by_role("spinbutton", name="Limite (segundos)").fill("0.01")
+    page.get_by_role("button", name="O que diria agora?").click()
+    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible()
+    chat.shoot("alert-form-light-pt")
+    page.get_by_role("button", name="Salvar").click()
+    expect(page.get_by_text("ainda não avaliada")).to_be_visible()
+    assert "rule=" not in page.url
+    page.get_by_role("button", name="Verificar agora").click()
+    expect(page.get_by_text("ainda não avaliada")).to_have_count(0)
+    settle(page)
+    page.get_by_role("button", name="Excluir").click()
+    page.get_by_role("button", name="Excluir mesmo").click()
+    expect(page.get_by_text("Ninguém vigia ainda")).to_be_visible()

@@ -30,6 +30,10 @@ ANSWERS_NOTHING_OF_A_PROJECT = {
     ("DELETE", "/api/calango/keys/{public_key}"),
     # for the home's key alone, which they are refused without: see tests/unit/server/test_alerts.py
     ("GET", "/api/calango/alerts"),
+    ("POST", "/api/calango/alerts/rules"),
+    ("PUT", "/api/calango/alerts/rules/{name}"),
+    ("DELETE", "/api/calango/alerts/rules/{name}"),
+    ("POST", "/api/calango/alerts/preview"),
     ("GET", "/api/calango/alerts/messages"),
     ("POST", "/api/calango/alerts/check"),
     ("PUT", "/api/calango/alerts/mutes"),

@@ -18,6 +18,7 @@ import httpx
 from calango.insights.listing import COLUMNS
 from calango.server.app import ROUTES
 from calango.server.routes.insights import QUESTIONS
+from calango.store import changes
 from calango.store.filters import OBSERVATION_COLUMNS
 from calango.store.views import V1_VIEWS, V2_VIEWS, View
 from tests.support.routing import route_of
@@ -185,6 +186,7 @@ def reads(owner: Twin, marks: tuple[str, str]) -> Iterator[str]:
     yield from ("/", f"{project}/traces/{TRACES[0]}", f"{project}/sessions/s", "/api/calango/status")
     yield from ("/api/calango/projects", f"/api/calango/media/{owner.project_id}/{media_id()}")
     yield "/api/calango/export?format=jsonl"
+    yield from (f"/api/calango/changes/{table}" for table in changes.TABLES)
     asked = [*QUESTIONS, *(f"rows/{what}" for what in COLUMNS)]
     yield from (f"/api/calango/insights/{question}?since=2026-11-01&until=2026-12-01" for question in asked)
     for path in (

@@ -87,16 +87,27 @@ def button(app: AppTest, label: str) -> object:
 
 ZONE = "America/Sao_Paulo"
 ABOUT = Range("30d", None, ZONE)
+ALERTS = """
+[targets]
+equipe = "json://127.0.0.1:9/x?secret=hush"
+[[rules]]
+name = "muitos turnos"
+metric = "turns"
+above = 10
+window = "30d"
+"""
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
-    """A home whose server holds 300 made-up turns; the tests of one xdist group share it."""
+    """A home whose server holds 300 made-up turns and watches them; the tests of one xdist group share it."""
     home = tmp_path_factory.mktemp("pages") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CALANGO_HOME", str(home))
         patch.setenv("CALANGO_PORT", "0")
-        local.ensure(settings_for(home))
+        local.prepare_home(home)
+        (home / "alerts.toml").write_text(ALERTS)
+        local.ensure(settings_for(home, alerts_every_s=0))
         seed(turns=300, days=20, until=None, number=1, anyway=False)
     yield home
     local.stop(home)

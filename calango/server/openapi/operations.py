@@ -10,6 +10,7 @@ from calango.server.openapi import insights
 from calango.server.openapi import parameters as q
 from calango.server.openapi import schemas as s
 from calango.server.openapi.schemas import Schema, cursor_page, listed, one_of, page, record, ref
+from calango.store import changes
 
 Content = dict[str, Any]
 Answers = dict[int, tuple[str, Content]]
@@ -250,6 +251,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", f"{C}/backup"): Operation(
         "The whole database (home's key)", {200: ("A DuckDB file", {"application/vnd.duckdb": {}})}
     ),
+    ("GET", f"{C}/changes/{{table}}"): Operation(
+        "Stored rows of a table in the order in which they changed",
+        {200: ("JSON lines", {"application/x-ndjson": {}})},
+        [*q.PROJECT, q.whole("after_ns", 0, 2**62), *q.texts("after_key")],
+        names={"table": one_of(*changes.TABLES)},
+    ),
     ("GET", f"{C}/export"): Operation("A project", {200: ("A tar", {"application/x-tar": {}})}, [q.FORMAT, *q.PROJECT]),
     ("POST", f"{C}/import/{{table}}"): Operation(
         "Exported rows of a table",
@@ -282,6 +289,18 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Alert rules, mutes and incidents (home's key)",
         _ok(record("rules:objects targets:texts incidents:objects")),
         q.LATEST,
+    ),
+    ("POST", f"{C}/alerts/rules"): Operation(
+        "A rule of one's own (home's key)", _ok(record("name:text")), body=_json(s.ALERT_RULE)
+    ),
+    ("PUT", f"{C}/alerts/rules/{{name}}"): Operation(
+        "Put another rule in the place of an own one (home's key)", _ok(record("name:text")), body=_json(s.ALERT_RULE)
+    ),
+    ("DELETE", f"{C}/alerts/rules/{{name}}"): Operation("Forget an own rule (home's key)", _ok(record("name:text"))),
+    ("POST", f"{C}/alerts/preview"): Operation(
+        "What a rule would say now; nothing is kept (home's key)",
+        _ok(record("data:object reading:object points:objects")),
+        body=_json(s.ALERT_RULE),
     ),
     ("GET", f"{C}/alerts/messages"): Operation("What was told (home's key)", _ok(record("messages:objects")), q.LATEST),
     ("POST", f"{C}/alerts/check"): Operation("Evaluate every rule now (home's key)", _ok(record("rules:objects"))),

@@ -234,3 +234,13 @@ COMPONENTS: Mapping[str, Schema] = {
     "Project": record("id:text name:text createdAt:time keys:objects"),
     "NewKey": record("id:text publicKey:text secretKey:text"),
 }
+_ALERT_LIMIT: Schema = {"type": "number", "minimum": 0}
+ALERT_RULE: Schema = record(
+    "name:some! metric:some! window:text min_turns:number severity:text quiet:text to:texts enabled:flag budget:text",
+    required=False,
+    above=_ALERT_LIMIT,
+    below=_ALERT_LIMIT,
+    jump=_ALERT_LIMIT,
+    filters=OBJECT,
+    remind={"type": ["string", "boolean"]},
+) | {"description": "The keys of a rule in `alerts.toml`: one of above, below and jump."}

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
-from calango.alerts import journal
-from calango.alerts.incidents import Incident
-from calango.alerts.journal import Kept, Message
-from calango.alerts.rules import Rule
-from calango.alerts.texts import Text
-from calango.alerts.watch import Evaluated, Watch
+from calango.alerts import journal, rulebook, texts
+from calango.alerts.watch import Watch
+from calango.errors import ConfigError, NotFound
 from calango.insights.times import iso
-from calango.server import bodies, params
+from calango.server import bodies, params, wire_alerts
 from calango.server.errors import not_found, refused
-from calango.server.http import Json, context_of, object_of, only_home, reading, writing
+from calango.server.http import Json, context_of, object_of, only_home, project_of, reading, writing
 
+T = TypeVar("T")
 PATH = "/api/calango/alerts"
 _LONGEST_MUTE_S = 90 * 86_400
 
@@ -36,7 +34,7 @@ def _watch(request: Request) -> Watch:
 
 
 async def overview(request: Request) -> Json:
-    """Rules, mutes and incidents, the open ones first."""
+    """Rules, mutes and incidents, the open ones first; whether they are about the copy of a remote project."""
     watch, now_ns = _watch(request), time.time_ns()
     project_id = watch.project_id
     limit = params.integer(request.query_params, "limit", 50, minimum=1, maximum=1000)
@@ -44,9 +42,16 @@ async def overview(request: Request) -> Json:
     def read(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         muted = journal.mutes(db, project_id, now_ns)
         return {
-            "rules": [_rule(rule, muted.get(rule.name)) for rule in watch.rules.rules],
+            "rules": [
+                wire_alerts.rule(one, muted.get(one.rule.name), watch.latest.get(one.rule.name))
+                for one in rulebook.listed(db, project_id, watch.rules)
+            ],
+            "watchesCopy": project_id != project_of(request),
+            "budgets": [budget.name for budget in watch.rules.budgets],
             "targets": sorted(watch.rules.targets),
-            "incidents": [_incident(kept) for kept in journal.incidents(db, project_id, limit=limit)],
+            "incidents": [
+                wire_alerts.incident(kept, watch.rules) for kept in journal.incidents(db, project_id, limit=limit)
+            ],
         }
 
     return Json(await reading(request, read))
@@ -57,14 +62,14 @@ async def messages(request: Request) -> Json:
     project_id = _watch(request).project_id
     limit = params.integer(request.query_params, "limit", 50, minimum=1, maximum=1000)
     found = await reading(request, lambda db: journal.messages(db, project_id, limit=limit))
-    return Json({"messages": [_message(message) for message in found]})
+    return Json({"messages": [wire_alerts.message(message) for message in found]})
 
 
 async def check(request: Request) -> Json:
     """Evaluate every rule now and deliver what is due."""
     watch = _watch(request)
     found = await run_in_threadpool(watch.check, datetime.now(watch.zone))
-    return Json({"rules": [_evaluated(one) for one in found]})
+    return Json({"rules": [wire_alerts.evaluated(one, watch.rules) for one in found]})
 
 
 async def acknowledge(request: Request) -> Json:
@@ -80,7 +85,8 @@ async def mute(request: Request) -> Json:
     project_id = watch.project_id
     body = await object_of(request)
     rule, seconds = bodies.text(body, "rule"), bodies.number(body, "seconds")
-    if rule not in {one.name for one in watch.rules.rules}:
+    known = await reading(request, lambda db: {one.rule.name for one in rulebook.listed(db, project_id, watch.rules)})
+    if rule not in known:
         raise not_found(f"There is no rule '{rule[:80]}'.")
     if seconds is None or not 0 <= seconds <= _LONGEST_MUTE_S:
         raise refused(f"seconds must be a number from 0 to {_LONGEST_MUTE_S}.")
@@ -94,75 +100,56 @@ async def try_target(request: Request) -> Json:
     watch, name = _watch(request), request.path_params["target"]
     if name not in watch.rules.targets:
         raise not_found(f"There is no target '{name[:80]}'.")
-    text = Text("Calango", "Teste de alerta / test of alerts")
-    error = await run_in_threadpool(watch.send, watch.rules.targets[name], text, "info")
-    return Json({"target": name, "delivered": error is None, "error": error})
+    error = await run_in_threadpool(watch.send, watch.rules.targets[name], texts.trial(watch.locale), "info")
+    return Json({"target": name, "delivered": error is None, "error": error, "errorCode": wire_alerts.trouble(error)})
 
 
-def _rule(rule: Rule, muted_ns: int | None) -> dict[str, Any]:
-    return {
-        "name": rule.name,
-        "metric": rule.metric,
-        "kind": rule.kind,
-        "threshold": rule.threshold,
-        "windowSeconds": rule.window.total_seconds(),
-        "minTurns": rule.min_turns,
-        "severity": rule.severity,
-        "filters": dict(rule.filters),
-        "to": list(rule.to),
-        "mutedUntil": iso(muted_ns) if muted_ns else None,
-    }
+async def add_rule(request: Request) -> Json:
+    """A rule of one's own, with the keys that the file has: in effect from the next evaluation on."""
+    watch, data, now_ns = _watch(request), await object_of(request), time.time_ns()
+    rule = await _ruling(request, lambda db: rulebook.add(db, watch.project_id, watch.rules, data, now_ns))
+    return Json({"name": rule.name})
 
 
-def _incident(kept: Kept) -> dict[str, Any]:
-    incident: Incident = kept.incident
-    return {
-        "id": kept.id,
-        "rule": incident.rule,
-        "value": incident.value,
-        "worst": incident.worst,
-        "subject": incident.subject,
-        "usual": incident.usual,
-        "openedAt": iso(incident.opened_ns),
-        "closedAt": _iso_or_none(incident.closed_ns),
-        "toldAt": _iso_or_none(incident.told_ns),
-        "acknowledgedAt": _iso_or_none(incident.acknowledged_ns),
-    }
+async def change_rule(request: Request) -> Json:
+    """Put another rule, perhaps with another name, in the place of an own one."""
+    watch, name = _watch(request), request.path_params["name"]
+    data, now_ns = await object_of(request), time.time_ns()
+    rule = await _ruling(request, lambda db: rulebook.change(db, watch.project_id, watch.rules, name, data, now_ns))
+    return Json({"name": rule.name})
 
 
-def _message(message: Message) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "incidentId": message.incident_id,
-        "news": message.news,
-        "target": message.target,
-        "title": message.title,
-        "body": message.body,
-        "createdAt": iso(message.created_ns),
-        "sentAt": _iso_or_none(message.sent_ns),
-        "attempts": message.attempts,
-        "error": message.error,
-        "givenUp": message.is_given_up,
-    }
+async def delete_rule(request: Request) -> Json:
+    watch, name, now_ns = _watch(request), request.path_params["name"], time.time_ns()
+    await _ruling(request, lambda db: rulebook.delete(db, watch.project_id, watch.rules, name, now_ns))
+    return Json({"name": name})
 
 
-def _evaluated(one: Evaluated) -> dict[str, Any]:
-    return {
-        "rule": one.rule.name,
-        "severity": one.rule.severity,
-        "reading": asdict(one.reading),
-        "threshold": one.rule.threshold,
-        "incident": _incident(one.incident) if one.incident else None,
-        "muted": one.muted,
-    }
+async def preview(request: Request) -> Json:
+    """What a rule would say now; nothing is kept."""
+    watch, data = _watch(request), await object_of(request)
+    try:
+        rule, now, points = await run_in_threadpool(watch.preview, data, datetime.now(watch.zone))
+    except ConfigError as error:
+        raise refused(str(error)) from None
+    return Json(wire_alerts.preview(rule, now, points))
 
 
-def _iso_or_none(ns: int | None) -> str | None:
-    return None if ns is None else iso(ns)
+async def _ruling(request: Request, write: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    try:
+        return await writing(request, write)
+    except ConfigError as error:
+        raise refused(str(error)) from None
+    except NotFound as error:
+        raise not_found(str(error)) from None
 
 
 ROUTES: list[BaseRoute] = [
     Route(PATH, overview),
+    Route(f"{PATH}/rules", add_rule, methods=["POST"]),
+    Route(f"{PATH}/rules/{{name}}", change_rule, methods=["PUT"]),
+    Route(f"{PATH}/rules/{{name}}", delete_rule, methods=["DELETE"]),
+    Route(f"{PATH}/preview", preview, methods=["POST"]),
     Route(f"{PATH}/messages", messages),
     Route(f"{PATH}/check", check, methods=["POST"]),
     Route(f"{PATH}/mutes", mute, methods=["PUT"]),

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import anyio
 import duckdb
+import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from calango.errors import InputError
+from calango.server import params
 from calango.server.errors import refused
 from calango.server.http import Json, chosen_project, context_of, only_home, reading, writing
-from calango.store import archive
+from calango.server.times import MAX_NS
+from calango.store import archive, changes
 
 PATH = "/api/calango"
 COPIES = "copy-"
@@ -84,6 +87,24 @@ async def load(request: Request) -> Json:
     if table == "models":
         await reading(request, context_of(request).prices.reload)
     return Json({"table": table, "rows": rows})
+
+
+async def changed(request: Request) -> StreamingResponse:
+    """Stored rows of a table in the order in which they changed, as JSON lines, behind `after_ns` and `after_key`."""
+    table, project_id, given = request.path_params["table"], await chosen_project(request), request.query_params
+    if table not in changes.TABLES:
+        raise refused(f"There is no table {table[:60]}; there are {', '.join(changes.TABLES)}.")
+    after: tuple[int, str] | None = (
+        params.integer(given, "after_ns", 0, minimum=0, maximum=MAX_NS), given.get("after_key", ""),
+    )  # fmt: skip
+
+    async def lines() -> AsyncGenerator[bytes]:
+        nonlocal after
+        while after is not None:
+            rows, after = await reading(request, lambda db, at=after: changes.changed(db, project_id, table, at))
+            yield b"".join(orjson.dumps(row, default=float) + b"\n" for row in rows)
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
 def _loading(project_id: str, part: archive.Part) -> Callable[[duckdb.DuckDBPyConnection], int]:

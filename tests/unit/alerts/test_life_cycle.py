@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64decode
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from PIL import Image
 
-from calango.alerts import journal
+from calango.alerts import charts, journal, rulebook
 from calango.alerts.rules import parse
 from calango.alerts.sending import send
 from calango.alerts.texts import Text
@@ -105,6 +109,15 @@ class Day:
     def at(self, hour: float) -> None:
         self.watch.check(START + timedelta(hours=hour))
 
+    def write(self, change: Any, *given: Any) -> None:
+        """`rulebook.add` and the like."""
+        rules, now_ns = self.watch.rules, int(START.timestamp() * 1e9)
+        self.store.write(lambda db: change(db, "p", rules, *given, now_ns)).result(10)
+
+    def incidents(self) -> list[journal.Kept]:
+        with self.store.read() as db:
+            return journal.incidents(db, "p")
+
     def messages(self) -> list[journal.Message]:
         with self.store.read() as db:
             return journal.messages(db, "p")
@@ -184,6 +197,145 @@ def test_the_address_of_a_target_is_nowhere_but_in_its_file(
     assert [text for text in shown if "hush" in text] == []
 
 
+def pictures(message: dict[str, Any]) -> list[Image.Image]:
+    return [Image.open(BytesIO(b64decode(one["base64"]))) for one in message["attachments"]]
+
+
+def test_a_message_carries_a_chart_where_the_channel_takes_one(day: Day, receiver: Receiver):
+    day.turns(0, failed=6, fine=2)
+    day.at(0)
+
+    (picture,) = pictures(receiver.got[0])
+    assert (picture.format, picture.size) == ("PNG", (charts.WIDTH, charts.HEIGHT))
+
+
+def test_a_chart_that_can_not_be_drawn_does_not_stop_the_message(
+    day: Day, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(charts, "_FONT", "none.ttf")
+    day.turns(0, failed=6, fine=2)
+    day.at(0)
+
+    assert receiver.titles == ["Warning: errors"]
+    assert pictures(receiver.got[0]) == []
+
+
+def test_a_channel_that_refuses_twice_is_sent_the_words_alone(day: Day, receiver: Receiver):
+    receiver.broken = True
+    day.turns(0, failed=6, fine=2)
+    day.at(0)
+    day.at(0.1)
+    receiver.broken = False
+    day.at(0.2)
+
+    assert pictures(receiver.got[0]) == []
+
+
+MINE = {"name": "mine", "metric": "error_rate", "above": 0.5, "min_turns": 4, "window": "1h"}
+
+
+def test_a_rule_made_at_run_time_works_at_the_next_check_and_after_a_restart(day: Day, receiver: Receiver):
+    day.watch.rules = replace(day.watch.rules, rules=())
+    day.turns(0, failed=6, fine=2)
+    day.write(rulebook.add, MINE)
+    day.at(0)
+    day.restart()
+    day.watch.rules = replace(day.watch.rules, rules=())
+    day.turns(2, failed=0, fine=8)
+    day.at(2)
+
+    assert receiver.titles == ["Warning: mine", "Recovered: mine"]
+
+
+def changed(day: Day, **what: Any) -> list[tuple[str, bool]]:
+    """Incidents, as (rule, whether it is open), after an incident's rule was changed so and evaluated again."""
+    day.watch.rules = replace(day.watch.rules, rules=())
+    day.turns(0, failed=6, fine=2)
+    day.write(rulebook.add, MINE)
+    day.at(0)
+    day.write(rulebook.change, "mine", MINE | what)
+    day.at(0.1)
+    return [(kept.incident.rule, kept.incident.is_open) for kept in day.incidents()]
+
+
+def test_an_incident_goes_on_when_its_rule_asks_the_same_under_another_name(day: Day, receiver: Receiver):
+    assert changed(day, name="ours", severity="critical") == [("ours", True)]
+    assert receiver.titles == ["Warning: mine"]
+
+
+def test_an_incident_ends_with_a_word_when_the_new_threshold_is_met(day: Day, receiver: Receiver):
+    assert changed(day, above=0.9) == [("mine", False)]
+    assert receiver.titles == ["Warning: mine", "Recovered: mine"]
+
+
+def test_an_incident_ends_without_a_word_when_its_rule_asks_something_else(day: Day, receiver: Receiver):
+    assert changed(day, metric="turns", above=1000) == [("mine", False)]
+    assert receiver.titles == ["Warning: mine"]
+
+
+def test_an_incident_ends_when_its_rule_is_switched_off(day: Day, receiver: Receiver):
+    assert changed(day, enabled=False) == [("mine", False)]
+    assert receiver.titles == ["Warning: mine"]
+
+
+def test_an_incident_and_the_mute_of_a_deleted_rule_end_at_once(day: Day):
+    day.watch.rules = replace(day.watch.rules, rules=())
+    day.turns(0, failed=6, fine=2)
+    day.write(rulebook.add, MINE)
+    day.at(0)
+    day.store.write(lambda db: journal.mute(db, "p", "mine", 2 * 10**18)).result(10)
+    day.write(rulebook.delete, "mine")
+
+    assert [kept.incident.is_open for kept in day.incidents()] == [False]
+    with day.store.read() as db:
+        assert journal.mutes(db, "p", 0) == {}
+
+
+def test_a_rule_of_the_file_counts_where_an_own_one_has_its_name(day: Day):
+    file = day.watch.rules
+    day.watch.rules = replace(file, rules=())
+    day.write(rulebook.add, MINE | {"name": "errors"})
+    day.watch.rules = file
+    with day.store.read() as db:
+        found = rulebook.listed(db, "p", file)
+
+    assert [(one.is_own, one.is_active) for one in found] == [(False, True), (True, False)]
+
+
+def test_an_own_rule_outlives_its_target_and_says_so(day: Day):
+    day.write(rulebook.add, MINE | {"to": ["hook"]})
+    with day.store.read() as db:
+        found = rulebook.listed(db, "p", parse("", {}))
+
+    assert [(one.rule.name, one.gone) for one in found] == [("mine", ("hook",))]
+
+
+def test_a_rule_whose_target_is_gone_can_still_be_switched_off(day: Day):
+    day.write(rulebook.add, MINE | {"to": ["hook"]})
+    day.watch.rules = parse("", {})
+    day.write(rulebook.change, "mine", MINE | {"to": ["hook"], "enabled": False})
+
+    with day.store.read() as db:
+        assert rulebook.active(db, "p", day.watch.rules) == []
+
+
+def test_a_rule_that_names_no_targets_goes_to_a_later_one_too(day: Day):
+    day.write(rulebook.add, MINE)
+    with day.store.read() as db:
+        (found,) = rulebook.listed(db, "p", parse('[targets]\nnew = "json://x"\n', {}))
+
+    assert found.rule.to == ("new",)
+
+
+def test_an_own_rule_on_a_budget_that_is_gone_is_not_evaluated_and_says_so(day: Day):
+    day.watch.rules = parse("", {}, [Budget("team", Decimal(10))])
+    day.write(rulebook.add, {"name": "mine", "metric": "budget_share", "above": 0.8, "budget": "team"})
+    with day.store.read() as db:
+        (found,) = rulebook.listed(db, "p", parse("", {}))
+
+    assert (found.gone_budget, found.is_active) == (True, False)
+
+
 def test_an_incident_of_a_budget_names_whose_it_is_and_ends_with_its_month(day: Day, receiver: Receiver):
     text = RULES.format(port=day.port).replace('"error_rate"', '"budget_share"\nbudget = "each"').replace("0.5", "0.8")
     text = text.replace('window = "1h"\nmin_turns = 4\n', "")
@@ -226,9 +378,11 @@ def test_a_message_arrives_by_mail():
     controller.start()
     try:
         address = f"mailto://127.0.0.1:{port}?from=calango@example.org&to=team@example.org"
-        error = send(address, Text("Atenção", "Latência"), "warning", private_allowed=True)
+        text = Text("Atenção", "Latência", chart=lambda: b"\x89PNG\r\n\x1a\n")
+        error = send(address, text, "warning", private_allowed=True)
     finally:
         controller.stop()
 
     assert error is None
     assert b"team@example.org" in mails[0]
+    assert b"image/png" in mails[0]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from calango.alerts.rules import METRICS, parse
+from calango.alerts.rules import METRICS, data_of, parse, rule_of
 from calango.budgets.rules import Budget
 from calango.errors import ConfigError
 
@@ -57,6 +57,10 @@ def test_every_part_of_a_rule_is_read():
         (RULE + 'window = "soon"\n', "window must be a time"),
         (RULE + 'severity = "loud"\n', "unknown severity"),
         (RULE + 'quiet = "at night"\n', "quiet must be hours"),
+        (RULE + 'quiet = "22:00+03:00-07:00"\n', "quiet must be hours"),
+        (RULE.replace("latency_ms_p95", "error_rate"), "share from 0 to 1"),
+        (RULE + "enabled = 1\n", "enabled must be"),
+        (RULE + "to = [[]]\n", "unknown target"),
         (RULE + 'filters = { mood = "bad" }\n', "unknown filter 'mood'"),
         (RULE + 'to = ["nobody"]\n', "unknown target"),
         (RULE + RULE, "Two alert rules are named 'slow'"),
@@ -102,7 +106,20 @@ def test_a_threshold_is_exceeded_beyond_it(limit: str, value: float, usual: floa
 
 def test_every_metric_can_be_used():
     for metric in METRICS.keys() - {"budget_share"}:
-        assert parse(RULE.replace("latency_ms_p95", metric), {}).rules[0].metric == metric
+        assert parse(RULE.replace("latency_ms_p95", metric).replace("8000", "0.5"), {}).rules[0].metric == metric
+
+
+@pytest.mark.parametrize("more", ["", 'quiet = "22:00-07:30"\nremind = "never"\nwindow = "36h"\nenabled = false\n'])
+def test_what_a_rule_is_written_as_is_read_as_the_same_rule(more: str):
+    (rule,) = parse(RULE + more, {}).rules
+
+    assert rule_of(data_of(rule), []) == rule
+
+
+def test_a_rule_on_a_budget_is_written_with_it():
+    (rule,) = parse(SHARE + 'budget = "team"\n', {}, [TEAM]).rules
+
+    assert rule_of(data_of(rule), [], [TEAM]) == rule
 
 
 def test_a_rule_on_a_budget_knows_it():

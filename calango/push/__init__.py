@@ -1,0 +1,1 @@
+"""Sends what the local server holds to a real Langfuse: prompts, datasets, traces, runs, scores."""

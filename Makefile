@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := --extra ui --extra alerts --extra postgres --extra studio --extra dev
+EXTRAS := --extra ui --extra api --extra alerts --extra postgres --extra studio --extra dev
 JOBS ?= 2
 SDK4 := .venv-sdk4
 
@@ -46,7 +46,7 @@ test-sdk4: $(SDK4)/.installed ## Run what stands on the Langfuse SDK on its olde
 $(SDK4)/.installed: $(STAMP)
 	@test -x $(SDK4)/bin/python || $(PYTHON) -m venv $(SDK4)
 	@echo "Installing Langfuse SDK 4.14 and what else is locked into $(SDK4) ..."
-	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-emit-package langfuse --extra postgres --extra openai --extra dev --output-file $(SDK4)/locked.txt
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-emit-package langfuse --extra api --extra postgres --extra openai --extra dev --output-file $(SDK4)/locked.txt
 	@$(BIN)/uv pip install --quiet --python $(SDK4)/bin/python --require-hashes --requirement $(SDK4)/locked.txt
 	@$(BIN)/uv pip install --quiet --python $(SDK4)/bin/python 'langfuse==4.14.*'
 	@$(BIN)/uv pip install --quiet --python $(SDK4)/bin/python --no-deps --editable .

@@ -68,6 +68,14 @@ class ChatService:
         request = self._request(text, session_id, options)
         return self.engine.astream_request(self._noted(request))
 
+    def astream_resume(self, session_id: str, answer: Any, **options: Any) -> AsyncIterator[Event]:
+        """Go on with a turn that an interrupt stopped: `answer` is what the graph asked for, any JSON value.
+
+        Raises InputError when the session does not wait. That is looked up at once: don't call this on an event loop.
+        """
+        asked = self._options(session_id, options)
+        return self.engine.astream_request(self._noted(self.engine.resume_request(session_id, answer, **asked)))
+
     def stop(self, session_id: str) -> bool:
         """Stop the session's running turn; its partial answer is kept. False when none runs in this process."""
         return self.engine.stop(session_id)
@@ -119,6 +127,13 @@ class ChatService:
     # plumbing
 
     def _request(self, text: str, session_id: str | None, options: dict[str, Any]) -> Request:
+        asked = self._options(session_id, options)
+        if session_id is not None and self.engine.is_waiting(session_id):
+            return self.engine.resume_request(session_id, text, **asked)
+        return self.engine.request(text, session_id=session_id, **asked)
+
+    def _options(self, session_id: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What the engine takes: with defaults, the tag of every turn, and the context of the graph."""
         options = dict(options)
         model, locale = options.pop("model", None), options.pop("locale", None)
         if model is not None and not self.graph.has_context("model"):
@@ -134,9 +149,7 @@ class ChatService:
             "user_id": user,
             "session_id": session_id,
         }
-        if session_id is not None and self.engine.is_waiting(session_id):
-            return self.engine.resume_request(session_id, text, **options)
-        return self.engine.request(text, session_id=session_id, **options)
+        return options
 
     def _noted(self, request: Request) -> Request:
         self.ratings.note(ids.trace_id_for(request.session_id, request.message_id))

@@ -95,6 +95,7 @@ class CalangoEngine:
         self._loop = LoopThread("calango-engine")
         self._locks: dict[str, asyncio.Lock] = {}
         self._running: dict[str, Turn] = {}
+        self._watchers: list[Callable[[Event], None]] = []
         self._closed = False
         self.threads: threads.Threads = self._loop.run((open_threads or threads.open_threads(self.settings))())
         self.graph: Graph = graph.compile(self.threads.saver)
@@ -149,9 +150,23 @@ class CalangoEngine:
             turn.stop()
         return turn is not None
 
+    def stop_all(self) -> None:
+        """Stop every running turn; returns at once."""
+        for turn in list(self._running.values()):
+            turn.stop()
+
+    @property
+    def running(self) -> int:
+        """How many turns run in this process."""
+        return len(self._running)
+
     def is_running(self, session_id: str) -> bool:
         """Whether a turn of the session runs in this process, whoever asked for it."""
         return session_id in self._running
+
+    def watch(self, watcher: Callable[[Event], None]) -> None:
+        """Have `watcher` see every event of every turn from now on, on the engine's loop: it must return at once."""
+        self._watchers.append(watcher)
 
     def state(self, session_id: str) -> Any:
         """LangGraph's state snapshot of a thread."""
@@ -236,7 +251,12 @@ class CalangoEngine:
     # how it runs
 
     def _start(self, request: Request, emit: Callable[[Event], None]) -> Turn:
-        turn = Turn(request, emit, self._prices)
+        def tell(event: Event) -> None:
+            for watcher in self._watchers:
+                watcher(event)
+            emit(event)
+
+        turn = Turn(request, tell if self._watchers else emit, self._prices)
         turn.future = self._loop.submit(self._turn(turn))
         return turn
 

@@ -169,6 +169,19 @@ class Settings(BaseSettings):
         validation_alias=_names("CALANGO_PORT"),
         description="Port of the local server; 0 takes any free port.",
     )
+    api_port: int = Field(
+        4682,
+        ge=0,
+        le=65535,
+        validation_alias=_names("CALANGO_API_PORT"),
+        description="Port of the agent's HTTP API; 0 takes any free port.",
+    )
+    api_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        validation_alias=_names("CALANGO_API_TOKEN"),
+        description="Bearer token of the agent's HTTP API, 16 characters or more; needed to listen for others.",
+    )
     ui_port: int = Field(
         4681,
         ge=1,

@@ -12,6 +12,7 @@ import typer
 from calango import __version__
 from calango.cli import (
     alerts,
+    api,
     budgets,
     data,
     demo,
@@ -56,6 +57,7 @@ def root(
 for family in (
     turns,
     serving,
+    api,
     state,
     traces,
     feedback,

@@ -8,10 +8,6 @@ there are no CORS headers, and a request that says it comes from another web pag
 
 from __future__ import annotations
 
-import re
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +15,7 @@ from calango.server.auth import Key
 from calango.server.errors import ApiError
 from calango.server.http import Context, Json
 from calango.server.routes import media
+from calango.web.hosts import host_name, is_foreign, is_loopback_ip
 
 API = "/api/"
 OPEN = frozenset({"/api/public/health", "/api/public/ready"})
@@ -33,7 +30,6 @@ SECURITY = {
 }
 """What an answer carries unless its route says otherwise."""
 _ASK = {"www-authenticate": 'Basic realm="Calango", charset="UTF-8"'}
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:@/?#\[\]]+)(?::\d{1,5})?", re.IGNORECASE)
 
 
 class Gate:
@@ -80,10 +76,10 @@ class Gate:
 
     def _check_neighbour(self, request: Request, host: str) -> None:
         """ApiError 403 unless the visitor is at this machine and used one of its own names."""
-        if not _is_loopback(request.client.host.partition("%")[0] if request.client else ""):
+        if not is_loopback_ip(request.client.host.partition("%")[0] if request.client else ""):
             raise ApiError(403, "The pages are shown only on the machine on which the server runs.")
         name = host_name(host)
-        if name is None or (name not in self.context.hosts and name != "localhost" and not _is_loopback(name)):
+        if name is None or (name not in self.context.hosts and name != "localhost" and not is_loopback_ip(name)):
             raise ApiError(403, "The pages are shown only under 127.0.0.1 or localhost.")
 
 
@@ -94,21 +90,6 @@ def _single_host(request: Request) -> str:
     return hosts[0] if hosts else ""
 
 
-def host_name(host: str) -> str | None:
-    """The name in a Host header, in lower case, without port, brackets and final dot; None when it is malformed."""
-    match = _HOST.fullmatch(host)
-    return match.group(1).lower().strip("[]").removesuffix(".") if match else None
-
-
 def _check_origin(request: Request, host: str) -> None:
-    """Browsers name the page that asks. They would send a person's Basic credentials along with a foreign page's."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if is_foreign(request.headers.get("origin"), host):
         raise ApiError(403, "Requests from other web pages are refused.")
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -9,18 +9,12 @@ import gc
 import logging
 import logging.handlers
 import os
-import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import Callable, Generator
-from ipaddress import ip_address
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from uuid import uuid4
-
-import uvicorn
 
 try:
     import resource
@@ -35,7 +29,6 @@ from calango.pricing import Prices
 from calango.server import word
 from calango.server.app import create_app
 from calango.server.auth import Keyring, secret_hash
-from calango.server.connections import LIMITS, Limits, bounded
 from calango.server.costs import PriceBook
 from calango.server.http import Context
 from calango.server.syncing import Syncing, project_of
@@ -43,12 +36,14 @@ from calango.server.upkeep import Keeping, Upkeep, clear_copies
 from calango.settings import Settings
 from calango.store import Store, StoreLocked
 from calango.store.projects import put_project
+from calango.web.connections import LIMITS, Limits
+from calango.web.hosts import base_url as base_url_of
+from calango.web.hosts import is_loopback
+from calango.web.run import OrderlyServer, bound
 
 log = logging.getLogger("calango.server")
 PROJECT_NAME = "calango"
 LOG_BYTES = 1_000_000
-GRACE_S = 10
-BACKLOG = 1024  # connections that may wait to be accepted, and be accepted at once; a full queue costs clients a second
 FILES = 4096  # that may be open: BACKLOG, Limits.connections, and what else is open stay below it
 PATIENCE_S = 8.0
 M_ARENA_MAX = -8  # malloc.h
@@ -89,7 +84,7 @@ def serve(
             project_id = project_of(settings, store) if copies else keys.project_id
             context = _context(store, keys, address, prices)
             context.syncing = Syncing(settings) if copies else None
-            base_url = _base_url(address, listener.getsockname()[1])
+            base_url = base_url_of(address, listener.getsockname()[1])
             context.watch = watch_of(settings, store, project_id)
             clear_copies(home)
             upkeep = Upkeep(
@@ -166,20 +161,13 @@ def _context(store: Store, keys: local.Keys, address: str, known: Prices) -> Con
         instance_id=uuid4().hex,
         version=__version__,
         hosts=frozenset({address.lower()}),
-        loopback=_is_loopback(address),
+        loopback=is_loopback(address),
     )
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return address.lower() == "localhost"
 
 
 def _listen(address: str, port: int, *, fall_back: bool) -> socket.socket:
     try:
-        return _bound(address, port)
+        return bound(address, port)
     except OSError as error:
         if not fall_back or port == 0:
             raise LocalServerError(
@@ -187,65 +175,26 @@ def _listen(address: str, port: int, *, fall_back: bool) -> socket.socket:
                 "Choose another port with CALANGO_PORT or --port; 0 takes any free one.",
             ) from error
     try:
-        listener = _bound(address, 0)
+        listener = bound(address, 0)
     except OSError as error:
         raise LocalServerError(f"Can't listen on {address} ({error.strerror}).", "Check CALANGO_HOST.") from error
     log.warning("port %d is in use; took %d", port, listener.getsockname()[1])
     return listener
 
 
-def _bound(address: str, port: int) -> socket.socket:
-    """Listening from here on, so that nobody else gets the port in between."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    # With the protocol named, asyncio turns Nagle's algorithm off; without, every answer waits 40 ms for an ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
-        listener.listen(BACKLOG)
-        listener.set_inheritable(False)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _base_url(address: str, port: int) -> str:
-    """An address to call: one to listen on everywhere is called as this machine."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address, f"[{address}]" if ":" in address else address)  # noqa: S104
-    return f"http://{name}:{port}"
-
-
-class Server(uvicorn.Server):
-    """uvicorn, with an idle end, and signals that end it without killing the process before it has closed its store."""
+class Server(OrderlyServer):
+    """Ends itself after `idle_s` without a request; 0 means never."""
 
     def __init__(self, context: Context, idle_s: float, limits: Limits = LIMITS) -> None:
-        super().__init__(
-            uvicorn.Config(
-                create_app(context),
-                http=bounded(limits),
-                ws="none",
-                backlog=BACKLOG,
-                timeout_keep_alive=limits.idle_s,
-                h11_max_incomplete_event_size=limits.head_bytes,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                timeout_graceful_shutdown=GRACE_S,
-            )
-        )
+        super().__init__(create_app(context), limits)
         self.context = context
         self.idle_s = idle_s
         self.on_ready: Callable[[], None] = lambda: None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self.on_ready()
-            if self.idle_s > 0:
-                self._watcher = asyncio.create_task(self._end_when_idle())
+    def when_ready(self) -> None:
+        self.on_ready()
+        if self.idle_s > 0:
+            self._watcher = asyncio.create_task(self._end_when_idle())
 
     async def _end_when_idle(self) -> None:
         while not self.should_exit:
@@ -255,22 +204,6 @@ class Server(uvicorn.Server):
                 self.should_exit = True
                 return
             await asyncio.sleep(max(0.05, self.idle_s - quiet_s))
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def end(_signal: int, _frame: FrameType | None) -> None:
-            self.should_exit = True
-
-        before = {name: signal.signal(name, end) for name in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for name, handler in before.items():
-                signal.signal(name, handler)
 
 
 def background_main() -> int:

@@ -39,7 +39,7 @@ def running_server(home: Path, **values: Any) -> Generator[LocalServer]:
 _SERVE = """
 import json, sys
 from pathlib import Path
-from calango.server.connections import Limits
+from calango.web.connections import Limits
 from calango.server.main import serve
 from calango.settings import Settings
 home, host, limits = sys.argv[1:]

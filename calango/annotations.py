@@ -1,9 +1,10 @@
-"""What people add to a trace after the fact: remarks, and its place in a dataset.
+"""What people add to a trace after the fact: remarks, tags, and its place in a dataset.
 
 Over Langfuse's public API, local or remote:
 
     with open_annotations(settings, tracing) as notes:
         notes.add_remark(trace_id, "The order number was wrong.")
+        notes.add_tags(trace_id, ["billing"])
         notes.add_to_dataset("regressions", trace_id, question, expected_answer)
 
 Votes are not written here: they go through the outbox (`calango.rating`).
@@ -11,16 +12,21 @@ Votes are not written here: they go through the outbox (`calango.rating`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
+from uuid import uuid4
 
-from calango.errors import BackendUnreachable, InputError
+from calango.errors import BackendRefused, BackendUnreachable, InputError, NotFound
 from calango.reader import LangfuseReader
 from calango.settings import Settings
 from calango.tracing import Tracing
+from calango.tracing.attributes import check_tags
 
 REMARK_LIMIT = 5000
 _PAGE = 100
+_KEPT = ("timestamp", "name", "userId", "sessionId", "environment", "release", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,35 @@ class Annotations(LangfuseReader):
         if user_id is not None:
             body["authorUserId"] = self._tracing.sent_user(user_id)
         self._request("POST", "/api/public/comments", body=body)
+
+    def tags(self, trace_id: str) -> list[str]:
+        """Of the trace as a whole, also those that were added later; empty when there is no such trace (yet)."""
+        try:
+            found = self._get(f"/api/public/traces/{trace_id}", {"fields": "core"})
+        except NotFound:
+            return []
+        return list(found.get("tags") or ())
+
+    def add_tags(self, trace_id: str, tags: Sequence[str]) -> None:
+        """Beside those that it has. Langfuse takes none away, on no public way.
+
+        An event of the legacy ingestion, which changes a trace that is there; what it says of time, name, user,
+        session, environment and release is what the trace says already. Raises InputError for what is no tag, NotFound.
+        """
+        masker = self._tracing.masker
+        given = [tag if masker is None else masker.text(tag, trace_id) for tag in check_tags(tags)]
+        trace = self._get(f"/api/public/traces/{trace_id}", {"fields": "core"})
+        body = {name: trace[name] for name in _KEPT if trace.get(name) is not None}
+        event = {
+            "id": str(uuid4()),
+            "type": "trace-create",
+            "timestamp": datetime.now(UTC).isoformat(),
+            "body": body | {"id": trace_id, "tags": sorted({*(trace.get("tags") or ()), *given})},
+        }
+        answer = self._request("POST", "/api/public/ingestion", body={"batch": [event]}).json()
+        if answer.get("errors"):
+            error = answer["errors"][0]
+            raise BackendRefused(f"Langfuse refused the tags: {error.get('message')}.", status=int(error["status"]))
 
     def dataset_names(self) -> list[str]:
         """At most 100."""

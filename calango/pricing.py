@@ -25,13 +25,16 @@ _ESTIMATE = Decimal("1E-12")  # what an estimate is rounded to, in USD
 class Cost:
     """USD. `total` may exceed input + output when a provider prices more than tokens.
 
-    `estimated` when it does not follow from counted tokens and a price per token alone.
+    `estimated` when it does not follow from counted tokens and a price per token alone. `cache_read` and `cache_write`
+    are parts of `input`.
     """
 
     input: Decimal
     output: Decimal
     total: Decimal
     estimated: bool = False
+    cache_read: Decimal = Decimal(0)
+    cache_write: Decimal = Decimal(0)
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -39,6 +42,8 @@ class Cost:
             self.output + other.output,
             self.total + other.total,
             self.estimated or other.estimated,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
         )
 
 
@@ -88,13 +93,9 @@ class OwnPrice:
     def cost(self, usage: Usage) -> Cost:
         unit = self.per_token()
         plain = max(0, usage.input - usage.cache_read - usage.cache_write)
-        given = (
-            plain * unit["input"]
-            + usage.cache_read * unit["input_cache_read"]
-            + usage.cache_write * unit["input_cache_write"]
-        )
-        made = usage.output * unit["output"]
-        return Cost(given, made, given + made)
+        read, written = usage.cache_read * unit["input_cache_read"], usage.cache_write * unit["input_cache_write"]
+        given, made = plain * unit["input"] + read + written, usage.output * unit["output"]
+        return Cost(given, made, given + made, cache_read=read, cache_write=written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +151,25 @@ def list_price(usage: Usage, model: str | None, at: datetime, provider: str | No
     from genai_prices import Usage as PricedUsage  # noqa: PLC0415 - a third of a second, only for priced models
     from genai_prices import calc_price  # noqa: PLC0415
 
-    counts = PricedUsage(
-        input_tokens=usage.input,
-        output_tokens=usage.output,
-        cache_read_tokens=usage.cache_read or None,
-        cache_write_tokens=usage.cache_write or None,
-    )
     provider_id = _PROVIDER_IDS.get(provider, provider) if provider else None
-    try:
+
+    def priced(given: int, read: int, written: int) -> Cost:
+        counts = PricedUsage(
+            input_tokens=given,
+            output_tokens=usage.output,
+            cache_read_tokens=read or None,
+            cache_write_tokens=written or None,
+        )
         found = calc_price(counts, model, provider_id=provider_id, genai_request_timestamp=at)
+        return Cost(found.input_price, found.output_price, found.total_price)
+
+    try:
+        found = priced(usage.input, usage.cache_read, usage.cache_write)
+        if not usage.cache_read and not usage.cache_write:
+            return found
+        # The list tells the price of all input only: what the same call would cost without a part is the rest.
+        unread = priced(usage.input - usage.cache_read, 0, usage.cache_write)
+        unwritten = priced(usage.input - usage.cache_write, usage.cache_read, 0)
     except LookupError:
         return None
-    return Cost(found.input_price, found.output_price, found.total_price)
+    return replace(found, cache_read=found.input - unread.input, cache_write=found.input - unwritten.input)

@@ -34,6 +34,9 @@ LIVE = "live"
 OBSERVATION = "observation"
 REMARK = "remark"
 ADD_REMARK = "add-remark"
+TAGS_OPEN = "tags"
+TAGS = "new-tags"
+ADD_TAGS = "add-tags"
 DATASETS_OPEN = "datasets"
 DATASET = "dataset"
 ADD_ITEM = "add-item"
@@ -69,6 +72,10 @@ def table_key(name: str, rows: int) -> str:
 
 def turn_page_key(step: int) -> str:
     return f"turn-page-{step}"
+
+
+def sent_tags_key(trace_id: str) -> str:
+    return f"sent-tags-{trace_id}"
 
 
 def alert_key(*parts: str) -> str:

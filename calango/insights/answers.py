@@ -11,8 +11,9 @@ from calango.insights.statistics import Interval
 class Measures:
     """One group of turns, or of calls when grouped by model, prompt or tool.
 
-    Money is list price; `cost_input_usd` is without what was read from or written to a cache. `unpriced_calls` and
-    `unpriced_tokens` are those of model calls without a known price: they are in no cost.
+    Money is list price, in part an estimate when `cost_estimated`. `cost_input_usd` is without what was read from or
+    written to a cache. `unpriced_calls` and `unpriced_tokens` are those of model calls without a known price: they are
+    in no cost.
     `success_rate` is ok of ok and error: a turn that a person stopped, or that waits for one, did not fail.
     """
 
@@ -45,6 +46,7 @@ class Measures:
     votes: int = 0
     votes_up: int = 0
     rated_turns: int = 0
+    cost_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class Turn:
     input: str | None
     output: str | None
     error: str | None
+    cost_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class Conversation:
     votes: int
     votes_up: int
     first_input: str | None
+    cost_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

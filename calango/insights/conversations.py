@@ -20,6 +20,7 @@ _JUDGED = f"""
     ), sessions AS (
         SELECT session_id, max(user_id) AS user_id, min(start_ns) AS start_ns, max(end_ns) AS end_ns,
             count(*) AS turns, avg(latency_ms) AS response_ms, sum(cost_usd) AS cost_usd,
+            coalesce(bool_or(len(estimated_models) > 0), false) AS cost_estimated,
             arg_max(outcome, start_ns) AS last_outcome,
             bool_or(list_has_any(tags, $escalations) OR list_has_any(tools, $escalations)) AS escalated,
             coalesce(sum(votes), 0) AS votes, coalesce(sum(votes_up), 0) AS votes_up,
@@ -60,8 +61,8 @@ _ALL = """
         )) AS intents,
         (SELECT list({
             session_id: session_id, user_id: user_id, start_ns: start_ns, end_ns: end_ns, turns: turns,
-            response_ms: response_ms, cost_usd: cost_usd, outcome: outcome, votes: votes, votes_up: votes_up,
-            first_input: input
+            response_ms: response_ms, cost_usd: cost_usd, cost_estimated: cost_estimated, outcome: outcome,
+            votes: votes, votes_up: votes_up, first_input: input
         } ORDER BY end_ns DESC, session_id) FROM page LEFT JOIN first ON trace_id = first_trace) AS latest
 """
 
@@ -105,4 +106,5 @@ def _conversation(row: dict[str, Any]) -> Conversation:
         votes=row["votes"],
         votes_up=row["votes_up"],
         first_input=row["first_input"],
+        cost_estimated=row["cost_estimated"],
     )

@@ -62,7 +62,8 @@ _OF_TURNS = f"""
         count(*) FILTER (outcome = 'ok') AS ok, count(*) FILTER (outcome = 'error') AS error,
         count(*) FILTER (outcome = 'cancelled') AS cancelled, count(*) FILTER (outcome = 'interrupted') AS interrupted,
         coalesce(sum(votes), 0) AS votes, coalesce(sum(votes_up), 0) AS votes_up,
-        coalesce(sum(rated), 0) AS rated_turns{{samples}}
+        coalesce(sum(rated), 0) AS rated_turns, coalesce(bool_or(len(estimated_models) > 0), false) AS cost_estimated
+        {{samples}}
     FROM keyed GROUP BY key ORDER BY {{order}} LIMIT {{limit}}
 """
 # for comparing two periods
@@ -72,7 +73,7 @@ _SAMPLES = """,
 """
 _OF_CALLS = f"""
     , chosen AS (
-        SELECT {{key}} AS key, o.* EXCLUDE (key, user_id, session_id), t.user_id, t.session_id
+        SELECT {{key}} AS key, o.* EXCLUDE (key, user_id, session_id), t.user_id, t.session_id, t.estimated_models
         FROM (SELECT * FROM observations WHERE project_id = $project AND ({{which}})) AS o
         JOIN asked AS t USING (trace_id)
     )
@@ -82,7 +83,8 @@ _OF_CALLS = f"""
         {_SPEED.format("((end_ns - start_ns) / 1e6)", "((completion_start_ns - start_ns) / 1e6)")},
         count(*) FILTER (level <> 'ERROR' AND status_message IS DISTINCT FROM 'cancelled') AS ok,
         count(*) FILTER (level = 'ERROR') AS error,
-        count(*) FILTER (level <> 'ERROR' AND status_message = 'cancelled') AS cancelled, 0 AS interrupted
+        count(*) FILTER (level <> 'ERROR' AND status_message = 'cancelled') AS cancelled, 0 AS interrupted,
+        coalesce(bool_or(list_contains(estimated_models, coalesce(model, ''))), false) AS cost_estimated
     FROM chosen GROUP BY key ORDER BY {{order}} LIMIT {{limit}}
 """
 ORDERS = {
@@ -146,7 +148,7 @@ def _measures(row: dict[str, Any]) -> Measures:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if value is None or isinstance(value, float):
+    if value is None or isinstance(value, bool | float):
         return value
     return float(value) if name in _FRACTIONS else int(value)
 

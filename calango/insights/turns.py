@@ -101,6 +101,7 @@ def _turn(row: dict[str, Any]) -> Turn:
         input=row["question"],
         output=row["answer"],
         error=row["error"],
+        cost_estimated=bool(row["estimated_models"]),
     )
 
 

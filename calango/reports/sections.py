@@ -16,7 +16,7 @@ from calango.insights.answers import (
     TurnPage,
 )
 from calango.insights.period import GRAINS
-from calango.reports.table import Chart, Column, Kind, Table, shown
+from calango.reports.table import Chart, Column, Estimate, Kind, Table, shown
 
 _MEASURES: tuple[tuple[str, str, Kind], ...] = (
     ("turns", "turns", "count"),
@@ -178,7 +178,7 @@ def turns(page: TurnPage, title: str) -> Table:
 
 
 def _table(title: str, found: Sequence[object], *columns: tuple[str, str, Kind]) -> Table:
-    rows = [[getattr(one, name) for name, _, _ in columns] for one in found]
+    rows = [[_value(one, name, kind) for name, _, kind in columns] for one in found]
     return Table(title, tuple(Column(name, shown, kind) for name, shown, kind in columns), rows)
 
 
@@ -192,7 +192,15 @@ def _columns(whole: bool, chosen: tuple[str, ...] | None = None) -> tuple[Column
 
 
 def _values(measures: Measures, chosen: tuple[str, ...]) -> list[Any]:
-    return [getattr(measures, name) for name, _, _ in _MEASURES if name in chosen]
+    return [_value(measures, name, kind) for name, _, kind in _MEASURES if name in chosen]
+
+
+def _value(one: object, name: str, kind: Kind) -> Any:
+    """Money knows whether it is an estimate."""
+    found = getattr(one, name)
+    if kind != "usd" or found is None or not getattr(one, "cost_estimated", False):
+        return found
+    return Estimate(found)
 
 
 def _unpriced(measures: Measures) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from calango.currency import Currency, convert
+from calango.currency import ESTIMATE, Currency, convert
 
 Kind = Literal["text", "count", "usd", "ms", "seconds", "share", "rate", "time"]
 NUMBERS: frozenset[Kind] = frozenset({"count", "usd", "ms", "seconds", "share", "rate"})
@@ -65,9 +65,13 @@ def shown(value: Any, kind: Kind, beside: Currency | None = None) -> str:
     return _WRITERS[kind](value, beside)
 
 
+class Estimate(float):
+    """A sum of which a part is estimated. In a file of data it is a number like any other."""
+
+
 def _usd(value: Any, beside: Currency | None) -> str:
-    usd = Decimal(str(value))
-    text = f"US$ {_money(usd)}"
+    usd = Decimal(str(float(value)))
+    text = f"{f'{ESTIMATE} ' if isinstance(value, Estimate) else ''}US$ {_money(usd)}"
     return text if beside is None else f"{text} ({beside.code} {_money(convert(usd, beside).amount)})"
 
 

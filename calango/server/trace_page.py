@@ -9,7 +9,9 @@ from typing import Any
 
 import orjson
 
-from calango.server.shapes import parsed
+from calango.currency import ESTIMATE
+from calango.records import COST_ESTIMATED
+from calango.server.shapes import parsed, parsed_dict
 from calango.server.times import iso_ms
 from calango.server.wire import metadata_v1
 from calango.store import ObservationRow, ScoreRow
@@ -44,8 +46,17 @@ def duration(ns: int | None) -> str:
     return f"{ms:.1f} ms" if ms < 10 else f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.2f} s"
 
 
-def money(usd: Decimal | None) -> str:
-    return "" if not usd else f"US$ {usd:.6f}".rstrip("0").rstrip(".")
+def money(usd: Decimal | None, *, estimated: bool = False) -> str:
+    if not usd:
+        return ""
+    text = f"US$ {usd:.6f}".rstrip("0").rstrip(".")
+    return f"{ESTIMATE} {text}" if estimated else text
+
+
+def is_estimate(row: ObservationRow) -> bool:
+    """Whether its cost is one, as the observation itself says."""
+    said = parsed_dict(row.metadata_json).get(COST_ESTIMATED) if row.total_cost else None
+    return said is not None and str(parsed(said)).lower() == "true"
 
 
 def trace_html(trace: Trace, scores: Sequence[ScoreRow]) -> str:
@@ -53,7 +64,7 @@ def trace_html(trace: Trace, scores: Sequence[ScoreRow]) -> str:
     facts = [
         iso_ms(trace.timestamp_ns),
         duration(trace.duration_ns),
-        money(trace.total_cost),
+        money(trace.total_cost, estimated=any(map(is_estimate, trace.observations))),
         f"session {trace.session_id}" if trace.session_id else "",
         f"user {trace.user_id}" if trace.user_id else "",
         f"environment {trace.environment}",
@@ -111,10 +122,11 @@ def _row(row: ObservationRow, depth: int, trace: Trace) -> str:
     tokens = f"{row.input_tokens or 0} → {row.output_tokens or 0}" if row.usage_json else ""
     spent = duration(None if row.end_ns is None else row.end_ns - row.start_ns)
     name = f'<span class="kind">{escape(row.type)}</span><a href="#o-{escape(row.id)}">{escape(row.name or row.id)}</a>'
+    cost = money(row.total_cost, estimated=is_estimate(row))
     level = _css(row, depth).split(" ", maxsplit=1)[0]
     return (
         f'<tr class="{level}"><td class="d{min(depth, DEPTH_LIMIT)}">{name}</td><td class="number">{spent}</td>'
-        f'<td class="number">{tokens}</td><td class="number">{escape(money(row.total_cost))}</td><td>{bar}</td></tr>'
+        f'<td class="number">{tokens}</td><td class="number">{escape(cost)}</td><td>{bar}</td></tr>'
     )
 
 

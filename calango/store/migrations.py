@@ -161,6 +161,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
     ),
     Migration(8, "what was said, beside each turn, to be listed and searched", turns.TEXTS_SCHEMA),
+    Migration(9, "which costs of a turn are estimates", turns.ESTIMATES),
 )
 LATEST = MIGRATIONS[-1].number
 

@@ -172,7 +172,7 @@ WITH facts AS (
 ), whole AS (
     SELECT id, coalesce(min(ts) FILTER (said), min(ts)) AS timestamp, max(user_id) AS user_id,
         max(session_id) AS session_id, coalesce(max(name) FILTER (said), max(name)) AS name,
-        max(version) AS version, max(release) AS release, max(tags) AS tags,
+        max(version) AS version, max(release) AS release, flatten(list(tags) FILTER (tags IS NOT NULL)) AS tags,
         coalesce(max(environment) FILTER (said), max(environment)) AS environment
     FROM facts GROUP BY id
 )

@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import duckdb
 
+from calango.records import COST_ESTIMATED
+
 _CALL = "type = 'GENERATION' OR type = 'EMBEDDING'"
 _ROOT = "is_root OR name = 'calango-resume'"
+_ESTIMATED = f"""CASE WHEN contains(metadata_json, '{COST_ESTIMATED}')
+    THEN lower(trim(json_extract_string(metadata_json, '{COST_ESTIMATED}'), '"')) = 'true' ELSE false END"""
 _STREAMED = "end_ns > completion_start_ns AND output_tokens > 0"
 _CACHED = """list_sum(list_transform(
     list_filter(json_keys({0}), lambda k: contains(k, 'cach')),
@@ -47,6 +51,12 @@ SPENT = {
 TEXT = 4000  # characters of question, answer and error that a turn keeps, to be listed and searched
 BATCH = 10_000  # traces that are added up at once: their texts are in memory meanwhile
 
+ESTIMATES = """
+    ALTER TABLE turns ADD COLUMN estimated_models VARCHAR[];
+    INSERT INTO touched SELECT project_id, trace_id FROM turns WHERE cost_usd IS NOT NULL;
+"""
+"""Since step 9: the models whose calls have an estimated cost. The turns that may have some are added up again."""
+
 SCHEMA = """
     CREATE TABLE touched (project_id VARCHAR NOT NULL, trace_id VARCHAR NOT NULL);
     CREATE TABLE turns (
@@ -71,8 +81,8 @@ TEXTS_SCHEMA = """
 """
 _COLUMNS = (
     "project_id, trace_id, start_ns, end_ns, user_id, session_id, tags, release, name, environment, outcome,"
-    f" latency_ms, first_token_ms, {', '.join(SPENT)}, models, prompts, tools, intent, output_chars,"
-    " question, answer, error"
+    f" latency_ms, first_token_ms, {', '.join(SPENT)}, models, estimated_models, prompts, tools, intent,"
+    " output_chars, question, answer, error"
 )
 _SAME = "{0}.project_id = fresh.project_id AND {0}.trace_id = fresh.trace_id"
 _SPENT = ", ".join(f"{aggregate} AS {name}" for name, aggregate in SPENT.items())
@@ -90,6 +100,8 @@ _REFRESH = f"""
             sum(coalesce(end_ns, start_ns) - start_ns) FILTER ({_ROOT}) AS took_ns,
             min(completion_start_ns) AS first_token_ns, {_SPENT},
             coalesce(list(DISTINCT model) FILTER (model IS NOT NULL), []) AS models,
+            coalesce(list(DISTINCT coalesce(model, '')) FILTER (total_cost IS NOT NULL AND ({_CALL}) AND {_ESTIMATED}),
+                []) AS estimated_models,
             coalesce(list(DISTINCT concat(prompt_name, ' v', prompt_version)) FILTER (prompt_name IS NOT NULL), [])
                 AS prompts,
             coalesce(list(DISTINCT name) FILTER (type = 'TOOL'), []) AS tools,
@@ -104,15 +116,18 @@ _REFRESH = f"""
         GROUP BY o.project_id, o.trace_id
     )
     SELECT f.project_id, f.trace_id, f.start_ns, f.end_ns, coalesce(t.user_id, f.user_id),
-        coalesce(t.session_id, f.session_id), coalesce(t.tags, f.tags, []), coalesce(t.release, f.release),
+        coalesce(t.session_id, f.session_id),
+        CASE WHEN t.tags IS NULL THEN coalesce(f.tags, [])
+            ELSE list_sort(list_distinct(list_concat(t.tags, coalesce(f.tags, [])))) END,
+        coalesce(t.release, f.release),
         coalesce(t.name, f.name), coalesce(t.environment, f.environment),
         CASE WHEN f.said IN ('ok', 'error', 'cancelled', 'interrupted') THEN f.said
             WHEN f.level = 'ERROR' THEN 'error'
             WHEN f.status_message IN ('cancelled', 'interrupted') THEN f.status_message
             ELSE 'ok' END,
         coalesce(f.took_ns, f.end_ns - f.start_ns) / 1e6, (f.first_token_ns - f.start_ns) / 1e6,
-        {", ".join(f"f.{name}" for name in SPENT)}, f.models, f.prompts, f.tools, f.intent, f.output_chars,
-        f.question, f.answer, f.error
+        {", ".join(f"f.{name}" for name in SPENT)}, f.models, f.estimated_models, f.prompts, f.tools,
+        f.intent, f.output_chars, f.question, f.answer, f.error
     FROM facts AS f LEFT JOIN traces AS t ON t.project_id = f.project_id AND t.id = f.trace_id
 """
 

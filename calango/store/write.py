@@ -107,6 +107,8 @@ def patch_traces(db: duckdb.DuckDBPyConnection, patches: Sequence[Patch]) -> Non
         key: tuple[str, str] = (patch.project_id, patch.id)
         values: dict[str, Any] = patch.values | {"updated_ns": patch.now_ns}
         if key in current:
+            if "tags" in values:  # as in Langfuse, tags are added and never taken away
+                values["tags"] = sorted({*values["tags"], *(current[key].tags or ())})
             current[key] = replace(current[key], **values)
         else:
             values = {"timestamp_ns": patch.at_ns, "created_ns": patch.now_ns} | values

@@ -99,7 +99,10 @@ def usage_json(details: Mapping[str, int]) -> str:
 
 def cost_attributes(cost: Cost) -> dict[str, AttributeValue]:
     """The cost; metadata says when it is an estimate (`records.COST_ESTIMATED`)."""
-    values = {"input": float(cost.input), "output": float(cost.output), "total": float(cost.total)}
+    values = {"input": float(cost.input - cost.cache_read - cost.cache_write), "output": float(cost.output)}
+    cached = {"input_cache_read": cost.cache_read, "input_cache_creation": cost.cache_write}
+    values |= {kind: float(usd) for kind, usd in cached.items() if usd}
+    values["total"] = float(cost.total)
     found: dict[str, AttributeValue] = {COST: to_json(values).decode()}
     return found | flattened(METADATA, {COST_ESTIMATED: True}) if cost.estimated else found
 

@@ -164,7 +164,8 @@ def _tokens(given: Attributes) -> Pairs:
 
 def _costs(given: Attributes) -> Pairs:
     costs = _numbers(given.get(at.COST))
-    yield from ((theirs, float(costs[ours])) for theirs, ours in COSTS.items() if ours in costs)
+    sums = {side: sum(usd for kind, usd in costs.items() if kind.startswith(side)) for side in COSTS.values()}
+    yield from ((theirs, float(sums[ours])) for theirs, ours in COSTS.items() if ours in costs)
 
 
 def _prompt(given: Attributes, metadata: Mapping[str, Any]) -> Pairs:

@@ -96,6 +96,24 @@ def test_the_language_chosen_on_one_page_is_that_of_the_next(tab: Tab, filled: S
     heading(page, "Errors")
 
 
+def test_a_tag_that_is_added_to_a_trace_filters_the_list(tab: Tab, filled: Site) -> None:
+    chat = tab()
+    page = go(chat, "traces?since=30d")
+    page.get_by_test_id("stDataFrame").click(position={"x": 200, "y": 52})
+    page.get_by_role("button", name="Adicionar tags").click()
+    field = page.get_by_test_id("stPopoverBody").get_by_role("combobox")
+    field.fill("conferida")
+    field.press("Enter")
+    settle(page)
+    page.get_by_role("button", name="Adicionar", exact=True).click()
+    expect(page.get_by_text("As tags foram adicionadas.")).to_be_visible()
+    chat.shoot("trace-tags-light-pt")
+    page = go(chat, "traces?since=30d&tag=conferida")
+    expect(page.get_by_role("button", name="Tag: conferida")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+
 def test_a_rule_is_typed_looked_at_saved_and_evaluated(tab: Tab, filled: Site) -> None:
     chat = tab()
     page = go(chat, "alerts")

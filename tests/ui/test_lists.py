@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from calango import bundled
 from calango.annotations import open_annotations
+from calango.errors import InputError
 from calango.local import LocalServer
 from calango.questions import Questions, Range
 from tests.support.servers import client_of, eventually
@@ -78,6 +81,33 @@ def test_a_comment_is_added_and_shown(opens: Opens, questions: Questions) -> Non
     assert not app.exception
     assert "O pedido estava errado" in said(app)
     assert app.text_area(key="remark").value == ""
+
+
+def test_tags_are_added_to_those_of_a_trace_and_found_at_once(
+    opens: Opens, questions: Questions, filled: LocalServer
+) -> None:
+    before = questions.turns(ABOUT, limit=1).turns[0]
+    opens("traces", trace=before.trace_id)
+    chat = bundled.module("ui", "service").chat()
+    with open_annotations(chat.settings, chat.tracing) as notes:
+        notes.add_tags(before.trace_id, ["faturamento"])
+        notes.add_tags(before.trace_id, ["reembolso", "faturamento"])
+        assert notes.tags(before.trace_id) == sorted({*before.tags, "faturamento", "reembolso"})
+    (turn,) = questions.turns(Range("30d", None, ZONE, (("tag", "reembolso"),))).turns
+    assert turn == replace(before, tags=sorted({*before.tags, "faturamento", "reembolso"}))
+    with client_of(filled) as http:
+        (trace,) = http.get("/api/public/traces", params={"tags": "reembolso,faturamento"}).json()["data"]
+    assert (trace["id"], trace["timestamp"]) == (before.trace_id, before.started_at)
+    badges = [one.proto.body for one in opens("traces", trace=before.trace_id).markdown]
+    assert [body for body in badges if "reembolso" in body]
+
+
+def test_what_is_no_tag_is_refused(opens: Opens, questions: Questions) -> None:
+    trace = questions.turns(ABOUT, limit=1).turns[0].trace_id
+    opens("traces", trace=trace)
+    chat = bundled.module("ui", "service").chat()
+    with open_annotations(chat.settings, chat.tracing) as notes, pytest.raises(InputError):
+        notes.add_tags(trace, ["x" * 300])
 
 
 def test_a_turn_becomes_an_item_of_a_new_dataset(opens: Opens, questions: Questions, filled: LocalServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calango.pricing import Cost, OwnPrice, Prices, Work
+from calango.pricing import Cost, OwnPrice, Prices, Work, list_price
 from calango.records import Usage
+from calango.tracing.attributes import cost_attributes
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = Decimal("3.6")  # a thousandth of a dollar per second
@@ -167,3 +169,27 @@ def test_an_estimate_is_the_sum_of_its_parts_and_right_to_a_trillionth(prompt: i
     assert cost is not None
     assert cost.input + cost.output == cost.total >= 0
     assert abs(Fraction(cost.total) - Fraction(hour) * (prompt + answer) / (3600 * 10**9)) <= Fraction(1, 10**12)
+
+
+def test_what_a_cache_cost_is_told_apart_in_a_listed_price():
+    cost = list_price(Usage(1000, 100, cache_read=600, cache_write=100), "claude-sonnet-4-5", NOW, "anthropic")
+
+    assert cost is not None
+    assert (cost.cache_read, cost.cache_write) == (Decimal("0.00018"), Decimal("0.000375"))
+    assert cost.input == Decimal("0.0009") + cost.cache_read + cost.cache_write
+
+
+def test_what_a_cache_cost_is_told_apart_in_a_price_of_ones_own():
+    price = OwnPrice("m", Decimal(10), Decimal(20), cache_read=Decimal(1), cache_write=Decimal(12))
+    cost = price.cost(Usage(1000, 0, cache_read=500, cache_write=100))
+
+    assert (cost.cache_read, cost.cache_write) == (Decimal("0.0005"), Decimal("0.0012"))
+
+
+def test_the_kinds_of_input_that_are_sent_add_up_to_its_cost():
+    cost = Cost(Decimal("0.9"), Decimal("0.1"), Decimal(1), cache_read=Decimal("0.2"), cache_write=Decimal("0.3"))
+    sent = json.loads(str(cost_attributes(cost)["langfuse.observation.cost_details"]))
+
+    assert sent == {
+        "input": 0.4, "output": 0.1, "input_cache_read": 0.2, "input_cache_creation": 0.3, "total": 1.0
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What people think of a trace: votes, other scores, comments; and the way into a dataset."""
+"""What people add to a trace: votes, comments, tags; and the way into a dataset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ from calango.records import Message, Observation, Score
 from .. import feedback
 from ..exchanges import Exchange
 from ..render import plain
-from ..state import ADD_ITEM, ADD_REMARK, DATASET, DATASETS_OPEN, REMARK
+from ..state import (
+    ADD_ITEM,
+    ADD_REMARK,
+    ADD_TAGS,
+    DATASET,
+    DATASETS_OPEN,
+    REMARK,
+    TAGS,
+    TAGS_OPEN,
+    sent_tags_key,
+)
 from . import asking
 from .view import View
 
@@ -23,6 +33,45 @@ def show(view: View, trace_id: str, root: Observation, scores: Sequence[Score], 
     _scores(view, scores)
     _remarks(view, trace_id, remarks)
     _dataset(view, trace_id, root)
+
+
+def tags(view: View, trace_id: str, known: Sequence[str]) -> None:
+    """Those that the trace has, and the way to add some."""
+    texts = view.texts
+    sent = st.session_state.setdefault(sent_tags_key(trace_id), [])  # a remote server shows them some moments later
+    for tag in sorted({*known, *sent}):
+        st.badge(plain(tag), color="gray", icon=":material/sell:")
+    box = st.popover(texts("Add tags"), icon=":material/new_label:", key=TAGS_OPEN, on_change="rerun", type="tertiary")
+    if not box.open:
+        return
+
+    def add() -> None:
+        chosen = list(st.session_state[TAGS])
+        if _done(view, lambda notes: notes.add_tags(trace_id, chosen)):
+            st.session_state[sent_tags_key(trace_id)] = sent + chosen
+            st.session_state[TAGS] = []
+            st.toast(texts("The tags are there."), icon=":material/sell:")
+
+    with box:
+        with st.container(horizontal=True, vertical_alignment="bottom"):  # the open list must not cover the button
+            st.multiselect(
+                texts("Tags"), [tag for tag in _other_tags(view) if tag not in known], key=TAGS, width=240,
+                accept_new_options=True, placeholder=texts("Choose some, or write new ones"),
+            )  # fmt: skip
+            none = not st.session_state.get(TAGS)
+            st.button(texts("Add"), key=ADD_TAGS, type="primary", disabled=none, on_click=add)
+        st.caption(texts("Langfuse lets tags be added, not taken away."))
+        if view.place.chat.settings.mode == "remote":
+            st.caption(texts("Lists and filters here read a copy: it takes tags from observations, not these."))
+
+
+def _other_tags(view: View) -> list[str]:
+    """What other traces have; nothing where there is no one to ask."""
+    try:
+        (facts,) = asking.answers(view, asking.asked("values", view.address.ever()))
+    except CalangoError:
+        return []
+    return list(facts.values.get("tag", {}))
 
 
 def _vote(view: View, trace_id: str) -> None:

@@ -100,7 +100,7 @@ def _list(view: View, found: Conversations) -> None:
         Column("turns", texts("Turns"), texts.number),
         Column("duration", texts("Length"), texts.span),
         Column("response", texts("Response time"), texts.duration),
-        Column("cost", texts("Cost"), lambda usd: view.cost(usd, both=False)),
+        view.cost_column(both=False),
         Column("votes", texts("Votes")),
         Column("user", texts("User")),
     ]
@@ -123,6 +123,7 @@ def _row(view: View, one: Conversation, names: dict[str, str]) -> dict[str, Any]
         "duration": one.duration_s,
         "response": one.response_ms_mean,
         "cost": one.cost_usd,
+        "estimated": one.cost_estimated,
         "votes": tables.thumbs(one.votes_up, one.votes),
         "user": one.user_id or "–",
     }

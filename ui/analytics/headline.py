@@ -22,7 +22,8 @@ def headline(view: View, found: Overview) -> list[Card]:
 def _cost(view: View, found: Overview) -> Card:
     texts, total = view.texts, found.total
     notes: list[str] = []
-    if (beside := view.cost_beside(total.cost_usd)) is not None:
+    estimated = total.cost_estimated
+    if (beside := view.cost_beside(total.cost_usd, estimated=estimated)) is not None:
         notes.append(beside.replace("$", r"\$"))
     if total.unpriced_calls:
         notes.append(
@@ -34,7 +35,7 @@ def _cost(view: View, found: Overview) -> Card:
             )
             + "]"
         )
-    value = texts("no price") if total.cost_usd is None else view.cost(total.cost_usd, both=False)
+    value = texts("no price") if total.cost_usd is None else view.cost(total.cost_usd, both=False, estimated=estimated)
     return Card(
         texts("Cost"),
         value,

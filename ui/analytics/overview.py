@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from calango.currency import ESTIMATE
 from calango.insights.answers import Group, Overview, Satisfaction
 
 from ..render import plain
@@ -47,10 +48,13 @@ def _over_time(view: View, points: list[dict[str, Any]], grain: str, domain: tup
     texts = view.texts
     st.subheader(_per(view)[grain], anchor=False)
     green, blue, orange, red, gray = charts.GREEN, charts.BLUE, charts.ORANGE, charts.RED, charts.GRAY
+    cost = texts("Cost")
+    if any(point["estimated"] for point in points):
+        cost = f"{ESTIMATE} {cost}"
     common: dict[str, Any] = {"grain": grain, "domain": domain, "language": texts.locale}
     drawings = [
-        (texts("Cost"), charts.over_time(
-            points, {"cost": texts("Cost")}, unit=texts("USD"), kind="bar", colors=[green], ticks="~f", **common)),
+        (cost, charts.over_time(
+            points, {"cost": cost}, unit=texts("USD"), kind="bar", colors=[green], ticks="~f", **common)),
         (texts("Tokens"), charts.over_time(
             points, {"input": texts("input"), "cache": texts("input from cache"), "output": texts("output")},
             unit=texts("tokens"), kind="bar", colors=[blue, gray, orange], **common)),
@@ -126,6 +130,7 @@ def _row(group: Group) -> dict[str, Any]:
         "turns": found.turns,
         "calls": found.calls,
         "cost": found.cost_usd,
+        "estimated": found.cost_estimated,
         "tokens": found.tokens_total,
         "unpriced": found.unpriced_calls,
         "p50": found.latency_ms_p50,
@@ -142,9 +147,7 @@ def _model_columns(view: View) -> list[Column]:
         Column("turns", texts("Turns"), texts.number),
         Column("calls", texts("Calls"), texts.number),
         Column("tokens", texts("Tokens"), texts.number),
-        Column(
-            "cost", texts("Cost"), view.cost, help=texts("A dash means that nothing has a price, not that it was free.")
-        ),
+        view.cost_column(about=texts("A dash means that nothing has a price, not that it was free.")),
         Column("unpriced", texts("Calls without a price"), texts.number),
         Column("p50", texts("Latency p50"), texts.duration),
         Column("p95", texts("Latency p95"), texts.duration),
@@ -156,7 +159,7 @@ def _turn_columns(view: View) -> list[Column]:
     texts = view.texts
     return [
         Column("turns", texts("Turns"), texts.number),
-        Column("cost", texts("Cost"), lambda usd: view.cost(usd, both=False)),
+        view.cost_column(both=False),
         Column("success", texts("Success"), texts.percent),
         Column("satisfaction", texts("Satisfaction"), texts.percent),
     ]

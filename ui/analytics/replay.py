@@ -34,11 +34,12 @@ def _head(view: View, session_id: str, turns: list[Turn], found: TurnPage) -> No
     texts = view.texts
     costs = [turn.cost_usd for turn in turns if turn.cost_usd is not None]
     spent = sum(costs) if costs else None
+    estimated = any(turn.cost_estimated for turn in turns)
     ups, votes = sum(turn.votes_up for turn in turns), sum(turn.votes for turn in turns)
     with st.container(horizontal=True, gap="large"):
         for label, value in (
             (texts("Turns"), texts.number(found.total)),
-            (view.cost_label(spent), view.cost(spent, both=False)),
+            (view.cost_label(spent, estimated=estimated), view.cost(spent, both=False, estimated=estimated)),
             (texts("Started"), view.when(turns[0].started_at)),
             (texts("Votes"), tables.thumbs(ups, votes) or "–"),
         ):
@@ -66,7 +67,9 @@ def _turn(view: View, turn: Turn) -> None:
             view.when(turn.started_at),
             plain(turn.model or "–"),
             texts.duration(turn.latency_ms),
-            plain(view.cost(turn.cost_usd)) if turn.cost_usd is not None else texts("no price"),
+            plain(view.cost(turn.cost_usd, estimated=turn.cost_estimated))
+            if turn.cost_usd is not None
+            else texts("no price"),
             ":material/thumb_up: " * turn.votes_up + ":material/thumb_down: " * (turn.votes - turn.votes_up),
         ]
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -30,6 +30,7 @@ def _point(at: datetime, found: Measures) -> dict[str, Any]:
     return {
         "at": at,
         "cost": found.cost_usd,
+        "estimated": found.cost_estimated,
         "turns": found.turns,
         "users": found.users,
         "input": found.tokens_input - found.tokens_cache,

@@ -15,13 +15,18 @@ from ..state import table_key
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`show` writes a value; without it the value is text. `width` as `st.column_config` takes it."""
+    """`show` writes a value; without it the value is text. `width` as `st.column_config` takes it.
+
+    `show_marked` writes it in rows where `marked_by`, which need be no column, is true.
+    """
 
     name: str
     label: str
     show: Callable[[Any], str] | None = None
     help: str | None = None
     width: str | int | None = None
+    show_marked: Callable[[Any], str] | None = None
+    marked_by: str = ""
 
 
 def show(
@@ -38,6 +43,10 @@ def show(
         [{one.name: row[one.name] for one in columns} for row in rows], columns=[c.name for c in columns]
     )
     styled = frame.style.format({one.name: one.show for one in columns if one.show is not None}, na_rep="")
+    for one in columns:
+        marked = [number for number, row in enumerate(rows) if one.show_marked is not None and row.get(one.marked_by)]
+        if marked:
+            styled = styled.format(one.show_marked, na_rep="", subset=(marked, [one.name]))
     config = {one.name: st.column_config.Column(one.label, help=one.help, width=one.width) for one in columns}
     options: dict[str, Any] = {
         "hide_index": True,

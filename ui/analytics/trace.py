@@ -31,11 +31,12 @@ def show(view: View, trace_id: str) -> None:
     ids.check_trace_id(trace_id)
     chat = view.place.chat
     with open_annotations(chat.settings, chat.tracing) as reader:
-        found, scores, remarks = together(
+        found, scores, remarks, tags = together(
             [
                 lambda: reader.observations(trace_id),
                 lambda: reader.scores(trace_id),
                 lambda: reader.remarks(trace_id),
+                lambda: reader.tags(trace_id),
             ]
         )
     if not found:
@@ -45,7 +46,7 @@ def show(view: View, trace_id: str) -> None:
     tree = nodes(found)
     root = tree[0].observation
     view.link(view.texts("All turns"), "traces", icon=":material/arrow_back:", trace=None)
-    _head(view, found, root, trace_id)
+    _head(view, found, root, sorted({*root.tags, *tags}))
     left, right = st.columns([3, 2], gap="large")
     with left:
         _said(view, root)
@@ -57,8 +58,8 @@ def show(view: View, trace_id: str) -> None:
     _raw(view, trace_id, found, scores, remarks)
 
 
-def _head(view: View, found: Sequence[Observation], root: Observation, trace_id: str) -> None:
-    texts = view.texts
+def _head(view: View, found: Sequence[Observation], root: Observation, tags: Sequence[str]) -> None:
+    texts, trace_id = view.texts, root.trace_id
     ends = [item.end_ns for item in found if item.end_ns is not None]
     costs = [item.cost_usd for item in found if item.cost_usd is not None and item.type in {"GENERATION", "EMBEDDING"}]
     generations = [item for item in found if item.type == "GENERATION"]
@@ -66,13 +67,14 @@ def _head(view: View, found: Sequence[Observation], root: Observation, trace_id:
     unpriced = sum(item.cost_usd is None and bool(item.usage) for item in generations)
     took = texts.duration((max(ends) - min(item.start_ns for item in found)) / 1e6) if ends else "…"
     spent = sum(costs, Decimal(0)) if costs else None
-    cost = view.cost(spent, both=False, estimated=any(item.cost_estimated for item in generations))
+    estimated = any(item.cost_estimated for item in generations)
+    cost = view.cost(spent, both=False, estimated=estimated)
     failed = next((item for item in found if item.level == "ERROR"), None)
     with st.container(horizontal=True, gap="large"):
         for label, value in (
             (texts("Started"), texts.when(min(item.start_ns for item in found))),
             (texts("Duration"), took),
-            (view.cost_label(spent), cost),
+            (view.cost_label(spent, estimated=estimated), cost),
             (texts("Tokens"), texts.number(tokens)),
         ):
             st.metric(label, plain(value) if "$" in value else value, width="content")
@@ -90,8 +92,7 @@ def _head(view: View, found: Sequence[Observation], root: Observation, trace_id:
                 texts("Its conversation"), "conversations", icon=":material/forum:", session=root.session_id,
                 user=None, outcome=None,
             )  # fmt: skip
-        for tag in root.tags:
-            st.badge(plain(tag), color="gray", icon=":material/sell:")
+        annotate.tags(view, trace_id, tags)
         tracing = view.place.chat.tracing
         if tracing is not None and (url := tracing.trace_url(trace_id)):
             st.link_button(texts("On the server"), url, icon=":material/open_in_new:", type="tertiary")

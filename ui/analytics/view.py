@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from calango.currency import convert, second, told
+from calango.currency import ESTIMATE, convert, second, told
 
 from ..i18n import Texts
 from ..place import Place
 from ..render import plain
 from .address import Address
+from .tables import Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,25 @@ class View:
         beside = second(self.place.chat.settings) if both else None
         return told(Decimal(str(usd)), beside, estimated=estimated, write=self.texts.sum)
 
-    def cost_label(self, usd: float | Decimal | None) -> str:
+    def cost_column(self, *, both: bool = True, about: str | None = None) -> Column:
+        """Of rows with "cost" and "estimated"."""
+        return Column(
+            "cost", self.texts("Cost"), partial(self.cost, both=both), help=about,
+            show_marked=partial(self.cost, both=both, estimated=True), marked_by="estimated",
+        )  # fmt: skip
+
+    def cost_label(self, usd: float | Decimal | None, *, estimated: bool = False) -> str:
         """The name of a figure in USD, with the amount in the second currency."""
-        beside = self.cost_beside(usd)
+        beside = self.cost_beside(usd, estimated=estimated)
         return self.texts("Cost") if beside is None else f"{self.texts('Cost')} ({plain(beside)})"
 
-    def cost_beside(self, usd: float | Decimal | None) -> str | None:
+    def cost_beside(self, usd: float | Decimal | None, *, estimated: bool = False) -> str | None:
         """The amount in the second currency alone, when one is set."""
         currency = second(self.place.chat.settings)
         if currency is None or usd is None:
             return None
-        return self.texts.sum(convert(Decimal(str(usd)), currency))
+        text = self.texts.sum(convert(Decimal(str(usd)), currency))
+        return f"{ESTIMATE} {text}" if estimated else text
 
     def when(self, iso: str | None) -> str:
         return self.texts.moment(iso) if iso else "–"

@@ -11,11 +11,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from calango import __version__
 from calango.api import conversations, shapes, turns
 from calango.api.gate import SECURITY, Gate, refusal
+from calango.api.metrics import AgentMetrics
 from calango.chat import ChatService
 from calango.errors import BackendError, BudgetExceeded, CalangoError, InputError, ModelError, NotFound
 from calango.status import gather
@@ -62,10 +63,12 @@ def create_app(chat: ChatService, *, token: str | None = None, names: frozenset[
     )
     app.router.redirect_slashes = False
     app.state.chat = chat
+    app.state.metrics = AgentMetrics(chat)
     app.include_router(turns.router)
     app.include_router(conversations.router)
     app.add_api_route("/health", health, tags=["state"])
     app.add_api_route("/status", status, tags=["state"])
+    app.add_api_route("/metrics", metrics, tags=["state"], response_class=PlainTextResponse)
     return app
 
 
@@ -79,8 +82,16 @@ def status(request: Request) -> dict[str, Any]:
     return gather(request.app.state.chat.settings)
 
 
-async def _failed(_request: Request, error: Exception) -> Response:
+def metrics(request: Request) -> Response:
+    """For Prometheus."""
+    body, kind = request.app.state.metrics.page(request.headers.get("accept", ""))
+    return Response(body, headers={"content-type": kind})
+
+
+async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, CalangoError)
+    if isinstance(error, InputError | BudgetExceeded):
+        request.app.state.metrics.refused(type(error).__name__)
     found = next((code for kind, code in _STATUSES if isinstance(error, kind)), 500)
     answer = refusal(found, type(error).__name__, error.message, error.hint)
     if isinstance(error, BudgetExceeded) and error.share.resets_at is not None:

@@ -40,6 +40,7 @@ from calango.server.routes import (
     prompts,
     runs,
     scores,
+    scrape,
     sessions,
     spending,
     traces,
@@ -128,6 +129,7 @@ ROUTES: list[BaseRoute] = [
     *insights.ROUTES,
     *spending.ROUTES,
     *alerts.ROUTES,
+    *scrape.ROUTES,
     *pages.ROUTES,
 ]
 

@@ -17,11 +17,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calango import __version__
 from calango.alerts.watch import Watch
 from calango.server import mending
 from calango.server.auth import Key, Keyring
 from calango.server.bodies import expected
 from calango.server.costs import PriceBook
+from calango.server.counting import ServerMetrics
 from calango.server.errors import ApiError, invalid, not_found
 from calango.server.intake import Room, body_of
 from calango.server.shapes import as_dict
@@ -50,6 +52,7 @@ class Context:
     loopback: bool
     watch: Watch | None = None
     syncing: Syncing | None = None
+    metrics: ServerMetrics = field(default_factory=lambda: ServerMetrics(__version__), repr=False)
     signing_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     started_ns: int = field(default_factory=time.time_ns)
     last_request: float = field(default_factory=time.monotonic)

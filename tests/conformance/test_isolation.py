@@ -28,7 +28,8 @@ ANSWERS_NOTHING_OF_A_PROJECT = {
     ("POST", "/api/calango/projects"),
     ("POST", "/api/calango/projects/{project_id}/keys"),
     ("DELETE", "/api/calango/keys/{public_key}"),
-    # for the home's key alone, which they are refused without: see tests/unit/server/test_alerts.py
+    # for the home's key alone, which they are refused without: see tests/unit/server/test_scrape.py, test_alerts.py
+    ("GET", "/metrics"),
     ("GET", "/api/calango/alerts"),
     ("POST", "/api/calango/alerts/rules"),
     ("PUT", "/api/calango/alerts/rules/{name}"),

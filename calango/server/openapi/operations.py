@@ -25,6 +25,7 @@ def _json(schema: Schema) -> Content:
 
 _ERROR = _json(ref("Error"))
 _HTML: Content = {"text/html": {"schema": s.TEXT}}
+_TEXT: Content = {"text/plain": {"schema": s.TEXT}}
 _DUCKDB: Content = {"application/vnd.duckdb": {}}
 _BYTES: Content = {"application/octet-stream": {}}
 
@@ -315,6 +316,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", f"{C}/alerts/targets/{{target}}/try"): Operation(
         "Send a test message (home's key)", _ok(record("target:text delivered:flag error:text?"))
     ),
+    ("GET", "/metrics"): Operation("For Prometheus (home's key)", {200: ("Metrics", _TEXT)}, is_open=True),
     ("GET", "/"): Operation("Recent traces", {200: ("A page", _HTML)}, is_open=True),
     ("GET", "/style.css"): Operation("How the pages look", {200: ("A style sheet", {"text/css": {}})}, is_open=True),
     ("GET", "/project/{project_id}/traces/{trace_id}"): Operation(

@@ -9,11 +9,13 @@ import duckdb
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from calango.server.counting import counted
 from calango.server.errors import ApiError, invalid, problem
 from calango.server.http import Json, batch_of, context_of, project_of, writing
 from calango.server.legacy import Batch, add_event, refusal
 from calango.server.mending import bounded, check
 from calango.server.shapes import as_dict, as_list
+from calango.store import ObservationRow
 from calango.store.write import patch_observations, patch_traces, put_scores
 
 
@@ -25,12 +27,22 @@ async def ingest(request: Request) -> Json:
     batch, project_id, prices = Batch(), project_of(request), context_of(request).prices
     verdict = await run_in_threadpool(_sorted, batch, bounded(events), project_id)
 
+    ended = {patch.id for patch in batch.observations if patch.values.get("end_ns") is not None}
+    rows: list[ObservationRow] = []
+
+    def finish(row: ObservationRow) -> None:
+        prices.apply(row)
+        if row.id in ended:  # said to have ended just now, so that it counts once
+            rows.append(row)
+
     def write(db: duckdb.DuckDBPyConnection) -> None:
+        rows.clear()
         patch_traces(db, batch.traces)
-        patch_observations(db, batch.observations, prices.apply)
+        patch_observations(db, batch.observations, finish)
         put_scores(db, batch.scores)
 
     await writing(request, write)
+    context_of(request).metrics.add(counted(rows))
     return Json(verdict, 207)
 
 

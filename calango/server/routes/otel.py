@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calango.server import otlp
+from calango.server.counting import Counted, counted
 from calango.server.http import context_of, project_of
 from calango.server.intake import body_of
 from calango.server.mapping import Decoded, observations_of
@@ -24,18 +25,19 @@ async def export_traces(request: Request) -> Response:
     direct = version.isdecimal() and len(version) < 10 and int(version) >= V4
     project_id, prices = project_of(request), context_of(request).prices
 
-    def decode() -> Decoded:
+    def decode() -> tuple[Decoded, Counted]:
         found = otlp.decode_spans(body, kind)
         decoded = observations_of(found.request, project_id, now_ns=time.time_ns(), direct=direct)
         decoded.rejected += found.lost
         decoded.reasons |= {found.why} if found.why else set()
         for row in decoded.rows:
             prices.apply(row)
-        return decoded
+        return decoded, counted(decoded.rows)
 
-    decoded = await to_thread.run_sync(decode, limiter=context_of(request).decoders)
+    decoded, count = await to_thread.run_sync(decode, limiter=context_of(request).decoders)
     if decoded.rows:
         await asyncio.wrap_future(context_of(request).store.insert(decoded.rows))
+    context_of(request).metrics.add(count, decoded.rejected)
     return Response(otlp.encode_answer(decoded.rejected, decoded.message, kind), media_type=kind)
 
 

@@ -101,6 +101,7 @@ def test_the_description_is_valid_and_names_every_path(api: Api):
         "/feedback/{trace_id}",
         "/health",
         "/status",
+        "/metrics",
     }
 
 

@@ -42,9 +42,8 @@ BY = (*_BY_TURN, *_BY_CALL)
 
 
 _SPEED = """
-    avg({0}) AS latency_ms_mean, quantile_cont({0}, 0.5) AS latency_ms_p50,
-    quantile_cont({0}, 0.95) AS latency_ms_p95, quantile_cont({0}, 0.99) AS latency_ms_p99,
-    quantile_cont({1}, 0.5) AS first_token_ms_p50, quantile_cont({1}, 0.95) AS first_token_ms_p95
+    avg({0}) AS latency_ms_mean, quantile_cont({0}, [0.5, 0.95, 0.99]) AS latencies_ms,
+    quantile_cont({1}, [0.5, 0.95]) AS first_tokens_ms
 """
 _VOTES = f"""
     SELECT trace_id, count(*) FILTER (name = '{THUMBS}') AS votes,
@@ -91,7 +90,7 @@ ORDERS = {
     "cost": "cost_usd DESC NULLS LAST, turns DESC, key",
     "turns": "turns DESC, key",
     "tokens": "tokens_total DESC, key",
-    "latency": "latency_ms_p95 DESC NULLS LAST, key",
+    "latency": "latencies_ms[2] DESC NULLS LAST, key",
     "errors": "error DESC, turns DESC, key",
     "key": "key NULLS FIRST",
 }
@@ -138,7 +137,10 @@ def _measures(row: dict[str, Any]) -> Measures:
     ok, error = int(row["ok"]), int(row["error"])
     cached, input_ = row["cost_cache_usd"], row["all_input_usd"]
     streamed_s = row["streamed_ns"] / 1e9
+    latencies, first_tokens = row["latencies_ms"] or (None,) * 3, row["first_tokens_ms"] or (None,) * 2
     derived = {
+        **dict(zip(("latency_ms_p50", "latency_ms_p95", "latency_ms_p99"), latencies, strict=True)),
+        **dict(zip(("first_token_ms_p50", "first_token_ms_p95"), first_tokens, strict=True)),
         "cost_input_usd": None if input_ is None else input_ - (cached or 0),
         "output_tokens_per_s": row["streamed_tokens"] / streamed_s if streamed_s else None,
         "success_rate": ok / (ok + error) if ok + error else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import duckdb
 
@@ -25,6 +26,7 @@ _FOUND = """
 """
 
 
+@lru_cache(maxsize=8192)
 def pattern_of(message: str) -> str:
     """The message with what varies replaced, at most 300 characters of its first line."""
     text = next(iter(message.strip().splitlines()), "")[: 4 * _LENGTH]

@@ -17,7 +17,6 @@ import duckdb
 from calango.errors import InputError
 from calango.insights.scope import THUMBS, Scope
 from calango.insights.times import iso
-from calango.store.turns import CACHE_COST, CACHE_TOKENS
 
 PAGE = 500
 _FIRST = (-1, "")
@@ -63,12 +62,12 @@ _KINDS: Mapping[str, _Kind] = {
             "session_id", "tags", "environment", "release", "cost_usd", "cost_input_usd", "cost_output_usd",
             "cost_cache_usd", "tokens_input", "tokens_output", "tokens_cache", "tokens_total",
         ),
-        f"""o.id AS observation_id, o.trace_id, o.start_ns, o.end_ns, o.name, o.type, o.model,
+        """o.id AS observation_id, o.trace_id, o.start_ns, o.end_ns, o.name, o.type, o.model,
             CASE WHEN o.prompt_name IS NOT NULL THEN concat(o.prompt_name, ' v', o.prompt_version) END AS prompt,
             t.user_id, t.session_id, t.tags, t.environment, t.release, o.total_cost AS cost_usd,
-            o.input_cost - coalesce({CACHE_COST}, 0) AS cost_input_usd, o.output_cost AS cost_output_usd,
-            {CACHE_COST} AS cost_cache_usd, o.input_tokens AS tokens_input, o.output_tokens AS tokens_output,
-            {CACHE_TOKENS} AS tokens_cache, o.total_tokens AS tokens_total""",
+            o.input_cost - coalesce(o.cache_cost, 0) AS cost_input_usd, o.output_cost AS cost_output_usd,
+            o.cache_cost AS cost_cache_usd, o.input_tokens AS tokens_input, o.output_tokens AS tokens_output,
+            o.cache_tokens AS tokens_cache, o.total_tokens AS tokens_total""",
         """observations AS o JOIN asked AS t USING (trace_id) WHERE o.project_id = $project
             AND (o.type IN ('GENERATION', 'EMBEDDING') OR o.total_cost IS NOT NULL)""",
         "o.start_ns", "o.id",

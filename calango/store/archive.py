@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal, cast
 import duckdb
 
 from calango.errors import InputError, StoreError
-from calango.store import checks, migrations
+from calango.store import checks, computed, migrations
 
 Format = Literal["parquet", "jsonl"]
 FORMATS: Mapping[str, Format] = {"parquet": "parquet", "jsonl": "jsonl"}
@@ -44,7 +44,6 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 _COPY = {"parquet": "FORMAT parquet, COMPRESSION zstd", "jsonl": "FORMAT json, ARRAY false"}
 _BINARY = "BLOB"
 _TRACE_ID = {"observations": "trace_id", "traces": "id"}
-_COMPUTED = {"observations": {"key": "md5_number_lower(trace_id || '/' || id)"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def columns_of(db: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
         " WHERE table_name = ? AND database_name = current_database() ORDER BY column_index",
         [table],
     ).fetchall()
-    left_out = {"project_id", *_COMPUTED.get(table, ())}
+    left_out = {"project_id", *(computed.OF_OBSERVATIONS if table == "observations" else ())}
     return [Column(name, type_) for name, type_ in found if name not in left_out]
 
 
@@ -204,7 +203,8 @@ def load(db: duckdb.DuckDBPyConnection, project_id: str, part: Part) -> int:
     Columns that the file does not have are left empty. Raises InputError when it can't be read as that table.
     """
     table, columns = part.table, columns_of(db, part.table)
-    names, computed = [column.name for column in columns], _COMPUTED.get(table, {})
+    names = [column.name for column in columns]
+    more = computed.of(table, names)
     same = " AND ".join(f"{table}.{name} IS NOT DISTINCT FROM incoming.{name}" for name in TABLES[table])
     try:
         query, params = _chosen(db, columns, part)
@@ -213,8 +213,8 @@ def load(db: duckdb.DuckDBPyConnection, project_id: str, part: Part) -> int:
             raise InputError(f"{part.file.name} can't be read as {table}: a value of {wrong} makes no sense.", _HINT)
         db.execute(f"DELETE FROM {table} USING incoming WHERE {table}.project_id = ? AND {same}", [project_id])
         db.execute(
-            f"INSERT INTO {table} ({', '.join(['project_id', *names, *computed])})"
-            f" SELECT {', '.join(['?', *names, *computed.values()])} FROM incoming",
+            f"INSERT INTO {table} ({', '.join(['project_id', *names, *more])})"
+            f" SELECT {', '.join(['?', *names, *more.values()])} FROM incoming",
             [project_id],
         )
         if table in _TRACE_ID:

@@ -7,7 +7,7 @@ and 20 times as fast as one INSERT per row. A NULL that NumPy can't hold travels
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 import orjson
 
+from calango.store import computed
 from calango.store.rows import ObservationRow, ScoreRow, TraceRow
 
 Row = ObservationRow | TraceRow | ScoreRow
@@ -44,22 +45,22 @@ def _selected(column: str) -> str:
     return column
 
 
-def _insert_sql(table: str, columns: Iterable[str], computed: Mapping[str, str]) -> str:
+def _insert_sql(table: str, columns: Iterable[str]) -> str:
     names = [*columns]
-    values = ", ".join((*map(_selected, names), *computed.values()))
-    return f"INSERT INTO {table} ({', '.join((*names, *computed))}) SELECT {values} FROM batch"
+    more = computed.of(table, names)
+    values = ", ".join((*map(_selected, names), *more.values()))
+    return f"INSERT INTO {table} ({', '.join((*names, *more))}) SELECT {values} FROM batch"
 
 
-_KEY = "md5_number_lower(trace_id || '/' || id)"
 _ANY_STORED = f"""
-    SELECT 1 FROM observations SEMI JOIN (SELECT {_KEY} AS key FROM batch) AS b ON observations.key = b.key LIMIT 1
+    SELECT 1 FROM observations
+    SEMI JOIN (SELECT {computed.OF_OBSERVATIONS["key"].sql} AS key FROM batch) AS b ON observations.key = b.key LIMIT 1
 """
 _TABLES: dict[type[Row], str] = {ObservationRow: "observations", TraceRow: "traces", ScoreRow: "scores"}
 _TOUCHED: dict[type[Row], str] = {ObservationRow: "trace_id", TraceRow: "id"}
 _OPTIONAL: dict[type[Row], frozenset[str]] = {
     kind: frozenset(field.name for field in fields(kind) if field.default is None) for kind in _TABLES
 }
-_COMPUTED: dict[type[Row], dict[str, str]] = {ObservationRow: {"key": _KEY}}
 _REPLACE_OBSERVATIONS = """
     DELETE FROM observations USING batch
     WHERE observations.id = batch.id AND observations.trace_id = batch.trace_id
@@ -106,7 +107,7 @@ def _insert(db: duckdb.DuckDBPyConnection, kind: type[Row], rows: Collection[Row
     # One column of numbers is read several times as fast as the three of text that say it for sure.
     if kind is not ObservationRow or _execute(db, _ANY_STORED, batch):
         _execute(db, _REPLACES[kind], batch)
-    _execute(db, _insert_sql(_TABLES[kind], batch, _COMPUTED.get(kind, {})), batch)
+    _execute(db, _insert_sql(_TABLES[kind], batch), batch)
     if kind in _TOUCHED:
         traces = {(row.project_id, getattr(row, _TOUCHED[kind])) for row in rows}
         db.execute(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import duckdb
 
 from calango.errors import StoreError
-from calango.store import turns
+from calango.store import computed, turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +162,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(8, "what was said, beside each turn, to be listed and searched", turns.TEXTS_SCHEMA),
     Migration(9, "which costs of a turn are estimates", turns.ESTIMATES),
+    Migration(10, "what caches cost, so that it need not be read out of JSON at each question", computed.CACHE_SCHEMA),
 )
 LATEST = MIGRATIONS[-1].number
 

@@ -19,12 +19,6 @@ _ROOT = "is_root OR name = 'calango-resume'"
 _ESTIMATED = f"""CASE WHEN contains(metadata_json, '{COST_ESTIMATED}')
     THEN lower(trim(json_extract_string(metadata_json, '{COST_ESTIMATED}'), '"')) = 'true' ELSE false END"""
 _STREAMED = "end_ns > completion_start_ns AND output_tokens > 0"
-_CACHED = """list_sum(list_transform(
-    list_filter(json_keys({0}), lambda k: contains(k, 'cach')),
-    lambda k: CAST(json_extract_string({0}, '/' || k) AS {1})
-))"""
-CACHE_COST = f"CASE WHEN contains(cost_json, 'cach') THEN {_CACHED.format('cost_json', 'DECIMAL(24, 12)')} END"
-CACHE_TOKENS = f"CASE WHEN contains(usage_json, 'cach') THEN {_CACHED.format('usage_json', 'BIGINT')} END"
 
 
 def _whole(value: str, which: str = "true") -> str:
@@ -36,12 +30,12 @@ SPENT = {
     "cost_usd": "sum(total_cost)",
     "all_input_usd": "sum(input_cost)",
     "cost_output_usd": "sum(output_cost)",
-    "cost_cache_usd": f"sum({CACHE_COST})",
+    "cost_cache_usd": "sum(cache_cost)",
     "unpriced_calls": "count(*) FILTER (total_cost IS NULL AND total_tokens > 0)",
     "unpriced_tokens": _whole("total_tokens", "total_cost IS NULL"),
     "tokens_input": _whole("input_tokens"),
     "tokens_output": _whole("output_tokens"),
-    "tokens_cache": _whole(CACHE_TOKENS),
+    "tokens_cache": _whole("cache_tokens"),
     "tokens_total": _whole("total_tokens"),
     "streamed_tokens": _whole("output_tokens", _STREAMED),
     "streamed_ns": _whole("end_ns - completion_start_ns", _STREAMED),

@@ -129,5 +129,5 @@ def open_annotations(settings: Settings, tracing: Tracing | None) -> Annotations
     if tracing is None:
         raise BackendUnreachable(
             "Tracing is off, so there is nothing to read.", "Remove LANGFUSE_TRACING_ENABLED=false."
-        )
+        ).because("tracing_off")
     return Annotations(tracing, timeout_s=float(settings.timeout_s))

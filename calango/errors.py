@@ -14,12 +14,14 @@ CalangoError                 everything that Calango raises on purpose
     ├── BackendRefused       it answered 4xx; carries `status`
     └── NotFound             it answered, and there is no such thing
 
-Each carries `message` (what happened) and `hint` (what to do; may be empty). `str()` joins both.
+Each carries `message` (what happened) and `hint` (what to do; may be empty). `str()` joins both. Those that people meet
+on a page carry a `code` and `facts`, too, of which the page makes a sentence in their language.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from calango.records import BudgetShare
@@ -34,6 +36,13 @@ class CalangoError(Exception):
         super().__init__(message, hint)
         self.message = message
         self.hint = hint
+        self.code = ""
+        self.facts: Mapping[str, str] = {}
+
+    def because(self, code: str, /, **facts: object) -> Self:
+        """The same error with a code that does not change with its words."""
+        self.code, self.facts = code, {name: str(fact) for name, fact in facts.items()}
+        return self
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

@@ -23,7 +23,9 @@ def check_id(kind: str, value: object) -> str:
     if not value.strip():
         raise InputError(f"{kind} is empty.", "Leave it out, or pass 1 to 200 characters.")
     if len(value) > ID_LIMIT:
-        raise InputError(f"{kind} has {len(value)} characters.", f"At most {ID_LIMIT} are allowed.")
+        raise InputError(f"{kind} has {len(value)} characters.", f"At most {ID_LIMIT} are allowed.").because(
+            "too_long", count=len(value), most=ID_LIMIT
+        )
     bad = next((c for c in value if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}), None)
     if bad is not None:
         raise InputError(
@@ -37,7 +39,8 @@ def check_trace_id(value: object) -> str:
     """A W3C trace id (32 lower-case hex digits, not all zero): anything else would lose the whole trace."""
     if isinstance(value, str) and _TRACE_ID.fullmatch(value) and value.strip("0"):
         return value
-    raise InputError("The trace id is malformed.", "It has 32 lower-case hex digits, as printed after each answer.")
+    error = InputError("The trace id is malformed.", "It has 32 lower-case hex digits, as printed after each answer.")
+    raise error.because("no_trace_id")
 
 
 def trace_id_for(session_id: str, message_id: str) -> str:

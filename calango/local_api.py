@@ -101,11 +101,16 @@ def _reached() -> Generator[None]:
     except httpx.HTTPError as error:
         raise BackendUnreachable(
             f"The local server does not answer ({type(error).__name__}).", f"See {local.LOG} in CALANGO_HOME."
-        ) from error
+        ).because("local_down", log=local.LOG) from error
 
 
 def _refusal(answer: httpx.Response, hint: str) -> BackendError:
-    message = f"The local server answered {answer.status_code}."
+    message, said = f"The local server answered {answer.status_code}.", {}
     if "json" in answer.headers.get("content-type", ""):
-        message = str(orjson.loads(answer.content).get("message") or message)
-    return NotFound(message, hint) if answer.status_code == 404 else BackendRefused(message, status=answer.status_code)
+        said: dict[str, Any] = orjson.loads(answer.content)
+        message = str(said.get("message") or message)
+    missing = answer.status_code == 404
+    error = NotFound(message, hint) if missing else BackendRefused(message, status=answer.status_code)
+    if answer.status_code in {401, 403}:
+        return error.because("keys", where="127.0.0.1")
+    return error.because(said["code"], **said.get("facts", {})) if said.get("code") else error

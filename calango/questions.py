@@ -131,7 +131,7 @@ def _explained() -> Generator[None]:
     try:
         yield
     except BackendRefused as error:
-        raise (InputError(error.message) if error.status == 400 else error) from None
+        raise (InputError(error.message).because(error.code, **error.facts) if error.status == 400 else error) from None
 
 
 @lru_cache(maxsize=32)

@@ -149,7 +149,7 @@ class LangfuseReader:
             where = f"{self._http.base_url}"
             raise BackendUnreachable(
                 f"Langfuse at {where} does not answer ({type(error).__name__}).", "Check the address and the network."
-            ) from error
+            ).because("down", where=where) from error
         if response.status_code == 404:
             raise NotFound(f"Not found: {path}.")
         if response.status_code in {401, 403}:
@@ -157,11 +157,11 @@ class LangfuseReader:
                 f"Langfuse at {self._http.base_url} refused the keys ({response.status_code}).",
                 "Check LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and LANGFUSE_BASE_URL.",
                 status=response.status_code,
-            )
+            ).because("keys", where=self._http.base_url)
         if not response.is_success:
             raise BackendRefused(
                 f"Langfuse answered {response.status_code} to {method} {path}.", status=response.status_code
-            )
+            ).because("answered", status=response.status_code)
         return response
 
 

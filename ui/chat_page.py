@@ -14,6 +14,7 @@ from . import answer, budgets, facts, feedback, live, service, sidebar, watch, w
 from .exchanges import Exchange, exchanges
 from .i18n import Texts
 from .place import Place, go_to, language_of, session_of, user_of
+from .refusals import told
 from .render import safe
 from .state import ASK, STOP, page_state
 from .turns import RunningTurn
@@ -42,7 +43,7 @@ def _refuse_address(texts: Texts, error: InputError) -> None:
             st.query_params.pop(name, None)
 
     st.error(f"**{texts('This address does not lead to a conversation.')}**", icon=":material/link_off:")
-    st.markdown(safe(str(error)))
+    st.markdown(safe(told(texts, error)))
     st.button(texts("New conversation"), on_click=leave)
 
 
@@ -92,7 +93,7 @@ def _listen(place: Place, model: str | None) -> tuple[Place, bool]:
             locale=texts.locale,
         )
     except CalangoError as error:
-        state.refused[place.session_id] = safe(str(error))
+        state.refused[place.session_id] = safe(told(texts, error))
         return place, False
     go_to(session_id)
     here = Place(place.chat, place.lookups, texts, state, place.user_id, session_id)

@@ -12,6 +12,7 @@ from calango.tracing.feedback import COMMENT_LIMIT
 
 from .exchanges import Exchange
 from .place import Place
+from .refusals import told
 from .render import plain
 from .state import comment_key, save_key, vote_key
 
@@ -118,7 +119,7 @@ def _send(place: Place, item: Exchange, thumbs: bool | None) -> None:
             place.chat.submit_feedback(trace_id, thumbs=thumbs, comment=comment or None, user_id=place.user_id)
             st.toast(place.texts("Thank you for the feedback!"), icon=":material/favorite:")
     except CalangoError as error:
-        place.state.vote_problems[item.key] = str(error)
+        place.state.vote_problems[item.key] = told(place.texts, error)
     place.lookups.forget(_key(place))
 
 

@@ -9,6 +9,7 @@ from calango.errors import CalangoError
 from . import navigation, service
 from .i18n import Texts
 from .place import language_of
+from .refusals import told
 from .render import safe
 
 
@@ -21,5 +22,5 @@ def main() -> None:
         page.run()
     except CalangoError as error:
         st.error(f"**{texts('Calango can not show this page.')}**", icon=":material/error:")
-        st.markdown(safe(str(error)))
+        st.markdown(safe(told(texts, error)))
         st.button(texts("Try again"))

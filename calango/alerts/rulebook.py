@@ -154,8 +154,9 @@ def _created(db: duckdb.DuckDBPyConnection, project_id: str, file: Rules, name: 
     if found is not None:
         return int(found[0])
     if _is_of(file, name):
-        raise ConfigError(f"The alert rule '{name}' is one of the file.", "Change it there, and start the server anew.")
-    raise NotFound(f"There is no alert rule '{name[:80]}'.")
+        error = ConfigError(f"The alert rule '{name}' is one of the file.", "Change it there, then restart the server.")
+        raise error.because("rule_of_file", name=name)
+    raise NotFound(f"There is no alert rule '{name[:80]}'.").because("no_rule", name=name[:80])
 
 
 def _is_of(file: Rules, name: str) -> bool:

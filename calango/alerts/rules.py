@@ -137,7 +137,9 @@ def parse(text: str, environment: Mapping[str, str], budgets: Sequence[Budget] =
 
 
 def two_named(name: str) -> ConfigError:
-    return ConfigError(f"Two alert rules are named '{name}'.", "Give each a name of its own.")
+    return ConfigError(f"Two alert rules are named '{name}'.", "Give each a name of its own.").because(
+        "rule_twice", name=name
+    )
 
 
 def data_of(rule: Rule) -> dict[str, Any]:
@@ -199,7 +201,9 @@ def rule_of(data: Mapping[str, Any], targets: Collection[str], budgets: Sequence
     """
     name = data.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ConfigError("An alert rule needs a name of 1 to 80 letters, digits, spaces and . : % - _.")
+        raise ConfigError("An alert rule needs a name of 1 to 80 letters, digits, spaces and . : % - _.").because(
+            "rule_name"
+        )
     where = f"The alert rule '{name}'"
     if unknown := set(data) - _KEYS:
         raise ConfigError(f"{where} has an unknown key '{min(unknown)}'.", f"There are {', '.join(sorted(_KEYS))}.")
@@ -212,7 +216,9 @@ def rule_of(data: Mapping[str, Any], targets: Collection[str], budgets: Sequence
     kind = cast("Kind", kinds[0])
     threshold = _number(where, kind, data[kind])
     if kind == "jump" and not (threshold > 0 and threshold != 1):
-        raise ConfigError(f"{where} has a jump of {threshold:g}.", "2 means twice the usual, 0.5 half of it.")
+        raise ConfigError(f"{where} has a jump of {threshold:g}.", "2 means twice the usual, 0.5 half of it.").because(
+            "rule_jump"
+        )
     if kind != "jump" and metric in SHARES - {"budget_share"} and threshold > 1:
         raise ConfigError(f"{where}: {kind} must be a share from 0 to 1.", "0.05 means 5 %.")
     severity = data.get("severity", "warning")
@@ -220,7 +226,9 @@ def rule_of(data: Mapping[str, Any], targets: Collection[str], budgets: Sequence
         raise ConfigError(f"{where} has an unknown severity.", "There are info, warning and critical.")
     to = data.get("to", list(targets))
     if not isinstance(to, list) or any(item not in list(targets) for item in cast("list[object]", to)):
-        raise ConfigError(f"{where} goes to an unknown target.", f"There are {', '.join(targets) or 'none'}.")
+        raise ConfigError(f"{where} goes to an unknown target.", f"There are {', '.join(targets) or 'none'}.").because(
+            "rule_target"
+        )
     remind, enabled = data.get("remind", "6h"), data.get("enabled", True)
     if not isinstance(enabled, bool):
         raise ConfigError(f"{where}: enabled must be true or false.")

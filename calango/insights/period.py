@@ -73,7 +73,9 @@ def period(since: str, until: str | None, zone: str, now: datetime) -> Period:
     else:
         start = _moment(since, here, whole_day=False)
     if start >= end:
-        raise InputError(f"The period from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} is empty.")
+        raise InputError(f"The period from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} is empty.").because(
+            "empty_period", start=start.isoformat(), end=end.isoformat()
+        )
     return Period(start, end)
 
 
@@ -87,7 +89,7 @@ def _moment(text: str, zone: ZoneInfo, *, whole_day: bool) -> datetime:
     except (ValueError, OverflowError):
         raise InputError(
             f"'{text[:40]}' is no time range.", "Use such as 24h, 7d, 4w, today, yesterday, 2026-11-01 or an ISO time."
-        ) from None
+        ).because("no_period", value=text[:40]) from None
 
 
 def _ns(moment: datetime) -> int:

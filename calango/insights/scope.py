@@ -65,5 +65,7 @@ def checked(filters: dict[str, str | None]) -> tuple[tuple[str, str], ...]:
         if name not in FILTERS:
             raise InputError(f"There is no filter {name[:40]}.", f"There are {', '.join(FILTERS)}.")
         if name == "outcome" and value not in OUTCOMES:
-            raise InputError(f"There is no outcome {value[:40]}.", f"There are {', '.join(OUTCOMES)}.")
+            raise InputError(f"There is no outcome {value[:40]}.", f"There are {', '.join(OUTCOMES)}.").because(
+                "no_choice", value=value[:40]
+            )
     return given

@@ -64,9 +64,13 @@ def turns(
     `scored`: up, down, rated, unrated. Raises InputError.
     """
     if order not in ORDERS:
-        raise InputError(f"There is no order {order[:40]}.", f"There are {', '.join(ORDERS)}.")
+        raise InputError(f"There is no order {order[:40]}.", f"There are {', '.join(ORDERS)}.").because(
+            "no_choice", value=order[:40]
+        )
     if scored and scored not in _SCORED:
-        raise InputError(f"Turns can't be scored {scored[:40]}.", f"There are {', '.join(_SCORED)}.")
+        raise InputError(f"Turns can't be scored {scored[:40]}.", f"There are {', '.join(_SCORED)}.").because(
+            "no_choice", value=scored[:40]
+        )
     conditions = (_SEARCH if text else "") + (_SCORED[scored] if scored else "")
     values: dict[str, Any] = {"limit": limit, "offset": offset, "text": text}
     if min_cost_usd is not None:
@@ -132,4 +136,6 @@ def check_exists(db: duckdb.DuckDBPyConnection, scope: Scope) -> None:
         there = (
             f"There are {', '.join(known)}{' and more' if len(known) == 10 else ''}." if known else "There are none."
         )
-        raise InputError(f"There is no {name} '{value[:80]}'.", there)
+        raise InputError(f"There is no {name} '{value[:80]}'.", there).because(
+            "no_value", filter=name, value=value[:80], known=", ".join(known)
+        )

@@ -86,4 +86,4 @@ def mirrored(server: LocalServer, settings: Settings) -> str:
     except NotFound:
         raise NotFound(
             "Nothing was copied from the remote Langfuse yet.", "Run `calango sync`; it can be run again any time."
-        ) from None
+        ).because("not_copied") from None

@@ -122,7 +122,7 @@ def test_what_the_server_refuses_is_shown_and_the_form_stays(opens: Opens, desk:
     app = opens("alerts", rule="*")
     field(app, "text_input", "name").set_value("muitos turnos")
     app = button(app, "Salvar").click().run()
-    assert len(app.error) == 1
+    assert "Já existe uma regra chamada “muitos turnos”." in said(app).replace("\\", "")
     assert field(app, "text_input", "name").value == "muitos turnos"
     assert own(desk) == []
 

@@ -129,7 +129,7 @@ def test_following_live_shows_the_list_and_refuses_in_words_too(opens: Opens) ->
     assert len(opens("traces", live="1").dataframe) == 1
     app = opens("traces", live="1", user="nobody")
     assert not app.exception
-    assert "There is no user" in said(app)
+    assert "Nenhum turno tem “nobody” como: Usuário." in said(app)
 
 
 def test_replaying_a_conversation_shows_its_messages_in_order(opens: Opens, questions: Questions) -> None:

@@ -77,7 +77,7 @@ def test_an_empty_period_says_what_to_do(opens: Opens, page: str) -> None:
 @pytest.mark.parametrize("page", ["overview", "traces", "users", "errors"])
 def test_a_value_that_does_not_exist_is_named_and_there_is_a_way_back(opens: Opens, page: str) -> None:
     app = opens(page, user="nobody")
-    assert "There is no user" in said(app)
+    assert "Nenhum turno tem “nobody” como: Usuário." in said(app)
     app = app.button(key="start-over").click().run()
     assert not app.exception
     assert "user" not in app.query_params
@@ -88,7 +88,7 @@ def test_a_value_that_does_not_exist_is_named_and_there_is_a_way_back(opens: Ope
 def test_a_period_that_is_none_is_refused_in_words(opens: Opens, page: str) -> None:
     app = opens(page, since="when I was young")
     assert not app.exception
-    assert "is no time range" in said(app)
+    assert "não é um período" in said(app)
 
 
 @pytest.fixture
@@ -138,4 +138,4 @@ def test_a_server_that_does_not_answer_is_said_in_words(
     monkeypatch.setattr(local, "ensure", fails)
     app = opens("overview")
     assert not app.exception
-    assert "does not answer" in said(app)
+    assert "O servidor local não responde" in said(app)

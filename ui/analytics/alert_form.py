@@ -10,6 +10,7 @@ import streamlit as st
 
 from calango.errors import CalangoError
 
+from ..filter_names import filter_names, outcome_names
 from ..refusals import told
 from ..render import plain, safe
 from ..state import alert_key
@@ -17,7 +18,6 @@ from . import alert_calls as calls
 from . import alert_preview
 from .alert_words import Metric, kind_of, length, metrics, severities
 from .asking import answers, asked
-from .bar import filter_names, outcome_names
 from .view import View, set_address
 
 NEW = "*"  # in the address; no rule can be named so

@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
+from ..filter_names import filter_names
 from ..render import plain
 from . import charts
 from .alert_words import kind_of, metrics, value
-from .bar import filter_names
 from .view import View
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..filter_names import filter_names, outcome_names
 from ..i18n import Texts
 from ..render import plain
-from .bar import filter_names, outcome_names
 from .view import View
 
 KINDS = ("above", "below", "jump")

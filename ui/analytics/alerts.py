@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from ..filter_names import filter_names
 from ..render import plain
 from ..state import alert_key
 from . import alert_calls as calls
@@ -16,7 +17,6 @@ from . import alert_form, alert_history, alert_mute, alert_rules, notes
 from .address import Address
 from .alert_words import limit, metrics, severities, troubles, value
 from .asking import together
-from .bar import filter_names
 from .view import View, set_address
 
 _SHOWN = 200

@@ -12,7 +12,8 @@ from calango.records import Message, Observation, Score
 
 from .. import feedback
 from ..exchanges import Exchange
-from ..render import plain
+from ..refusals import told
+from ..render import plain, safe
 from ..state import (
     ADD_ITEM,
     ADD_REMARK,
@@ -155,7 +156,7 @@ def _done(view: View, write: Callable[[Annotations], None]) -> bool:
         with open_annotations(chat.settings, chat.tracing) as notes:
             write(notes)
     except CalangoError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
+        st.toast(safe(told(view.texts, error)), icon=":material/error:")
         return False
     asking.forget()
     return True

@@ -8,6 +8,7 @@ import streamlit as st
 
 from calango.errors import InputError
 
+from ..filter_names import filter_names, outcome_names
 from ..i18n import Texts
 from ..render import plain
 from ..state import FILTERS_OPEN, PERIOD, PERIOD_DAYS, filter_key, unfilter_key
@@ -17,30 +18,6 @@ from .view import View, set_address
 
 _OWN = "own"
 _LABEL_CHARS = 40
-
-
-def filter_names(texts: Texts) -> dict[str, str]:
-    return {
-        "user": texts("User"),
-        "model": texts("Model"),
-        "tag": texts("Tag"),
-        "outcome": texts("Outcome"),
-        "tool": texts("Tool"),
-        "prompt": texts("Prompt"),
-        "release": texts("Release"),
-        "environment": texts("Environment"),
-        "name": texts("Name"),
-        "session": texts("Conversation"),
-    }
-
-
-def outcome_names(texts: Texts) -> dict[str, str]:
-    return {
-        "ok": texts("answered"),
-        "error": texts("failed"),
-        "cancelled": texts("stopped"),
-        "interrupted": texts("waiting"),
-    }
 
 
 def periods(texts: Texts) -> dict[str, str]:

@@ -10,6 +10,7 @@ import streamlit as st
 from calango import local, status
 from calango.errors import CalangoError
 
+from ..refusals import told
 from ..render import plain, safe
 from .view import View
 
@@ -86,7 +87,7 @@ def _server(view: View) -> None:
     try:
         found = status.of_server(server)
     except CalangoError as error:
-        st.warning(safe(str(error)))
+        st.warning(safe(told(texts, error)))
         return
     started = datetime.fromtimestamp(found["started_ns"] / 1e9, UTC)
     counts = found["counts"]

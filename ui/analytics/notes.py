@@ -7,6 +7,7 @@ import streamlit as st
 from calango.errors import CalangoError, InputError
 from calango.mirror.copy import is_begun
 
+from ..refusals import told
 from ..render import plain, safe
 from ..state import START_OVER, UNFILTER, WIDEN
 from .bar import clear_filters, start_over
@@ -57,9 +58,9 @@ def problem(view: View, error: CalangoError) -> None:
     texts = view.texts
     if isinstance(error, InputError):
         st.error(f"**{texts('This address asks for something that is not there.')}**", icon=":material/link_off:")
-        st.markdown(safe(str(error)))
+        st.markdown(safe(told(texts, error)))
         st.button(texts("Start over without filters"), key=START_OVER, on_click=start_over)
         return
     st.error(f"**{texts('Calango can not show this page.')}**", icon=":material/error:")
-    st.markdown(safe(str(error)))
+    st.markdown(safe(told(texts, error)))
     st.button(texts("Try again"))

@@ -8,8 +8,9 @@ from calango.errors import NotFound
 from calango.insights.answers import Turn, TurnPage
 
 from ..answer import AGENT, show_question, show_text
+from ..filter_names import outcome_names
 from ..render import plain
-from . import bar, tables
+from . import tables
 from .asking import answers, asked
 from .view import View
 
@@ -23,7 +24,7 @@ def show(view: View, session_id: str) -> None:
     view.link(texts("All conversations"), "conversations", icon=":material/arrow_back:", session=None)
     (found,) = answers(view, asked("turns", view.address.ever(session=session_id), order="latest", limit=_MOST))
     if not found.turns:
-        raise NotFound(f"There is no conversation {session_id[:80]}.")
+        raise NotFound(f"There is no conversation {session_id[:80]}.").because("no_session", value=session_id[:80])
     turns = list(reversed(found.turns))
     _head(view, session_id, turns, found)
     for turn in turns:
@@ -60,7 +61,7 @@ def _turn(view: View, turn: Turn) -> None:
         if turn.output:
             show_text(_said(turn.output))
         if turn.outcome != "ok":
-            name = bar.outcome_names(texts).get(turn.outcome, turn.outcome)
+            name = outcome_names(texts).get(turn.outcome, turn.outcome)
             why = f": {plain(turn.error)}" if turn.error else ""
             (st.error if turn.outcome == "error" else st.warning)(f"{name}{why}")
         facts = [

@@ -42,7 +42,7 @@ def show(view: View, trace_id: str) -> None:
     if not found:
         raise NotFound(
             f"There is no trace {trace_id}.", "It may not have arrived yet: traces are sent a moment after the turn."
-        )
+        ).because("no_trace", value=trace_id)
     tree = nodes(found)
     root = tree[0].observation
     view.link(view.texts("All turns"), "traces", icon=":material/arrow_back:", trace=None)

@@ -10,6 +10,7 @@ import streamlit as st
 from calango.errors import CalangoError
 from calango.insights.answers import Turn, TurnPage
 
+from ..filter_names import outcome_names
 from ..i18n import Texts
 from ..state import LIVE, MIN_COST, MIN_LATENCY, ORDER, SCORED, SEARCH
 from . import bar, notes, paging, tables, trace
@@ -78,7 +79,7 @@ def _controls(view: View) -> None:
             texts("Search in questions and answers"), key=SEARCH, icon=":material/search:", width=300,
             on_change=lambda: set_address(text=st.session_state[SEARCH].strip()),
         )  # fmt: skip
-        _choice(view, "outcome", texts("Outcome"), bar.outcome_names(texts), "traces-outcome", 170)
+        _choice(view, "outcome", texts("Outcome"), outcome_names(texts), "traces-outcome", 170)
         _choice(view, "scored", texts("Rating"), scored(texts), SCORED, 150)
         _choice(view, "order", texts("Order"), orders(texts), ORDER, 180, default="latest")
         _least(view, "min_cost", texts("At least US$"), MIN_COST, 0.001, "%.4f")
@@ -159,7 +160,7 @@ def listing(view: View, turns: list[Turn], name: str) -> None:
     """Turns as a table; a click opens the trace."""
     texts = view.texts
     marks = {"ok": "✓", "error": "✗", "cancelled": "◼", "interrupted": "…"}
-    outcomes = bar.outcome_names(texts)
+    outcomes = outcome_names(texts)
     columns = [
         Column("at", texts("Time"), width=120),
         Column("question", texts("Question"), width=270),

@@ -131,7 +131,7 @@ async def preview(request: Request) -> Json:
     try:
         rule, now, points = await run_in_threadpool(watch.preview, data, datetime.now(watch.zone))
     except ConfigError as error:
-        raise refused(str(error)) from None
+        raise refused(str(error), error) from None
     return Json(wire_alerts.preview(rule, now, points))
 
 
@@ -139,9 +139,9 @@ async def _ruling(request: Request, write: Callable[[duckdb.DuckDBPyConnection],
     try:
         return await writing(request, write)
     except ConfigError as error:
-        raise refused(str(error)) from None
+        raise refused(str(error), error) from None
     except NotFound as error:
-        raise not_found(str(error)) from None
+        raise not_found(str(error), error) from None
 
 
 ROUTES: list[BaseRoute] = [

@@ -121,14 +121,16 @@ async def _of_turns(request: Request, ask: Callable[[duckdb.DuckDBPyConnection, 
 
         return scope, await reading(request, checked)
     except InputError as error:
-        raise refused(str(error)) from None
+        raise refused(str(error), error) from None
 
 
 def _scope(request: Request, project_id: str) -> Scope:
     given = request.query_params
     zone = given.get("zone") or "UTC"
     if zone not in available_timezones():
-        raise InputError(f"There is no time zone {zone[:40]}.", "Use an IANA name such as America/Sao_Paulo.")
+        raise InputError(f"There is no time zone {zone[:40]}.", "Use an IANA name such as America/Sao_Paulo.").because(
+            "no_zone", value=zone[:40]
+        )
     asked = period(given.get("since") or "7d", params.text(given, "until"), zone, datetime.now(UTC))
     return Scope(project_id, asked, checked({name: given.get(name) for name in FILTERS}))
 

@@ -11,64 +11,29 @@ import contextlib
 import queue
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from typing import Any
 
 from langchain_core.messages import HumanMessage
 from langgraph.types import Command
 
 from calango import ids, threads
+from calango.asking import checked
 from calango.budgets.guard import Guard
 from calango.budgets.setup import guard_of
 from calango.errors import InputError
 from calango.loader import LoadedGraph
 from calango.loop import LoopThread
-from calango.meter import Meter
 from calango.price_file import prices_of
-from calango.pricing import Prices
 from calango.records import BudgetShare, Done, Event, Request, Session, TurnResult
+from calango.running import Turn
 from calango.settings import Settings
 from calango.tracing import CalangoHandler, Tracing
-from calango.tracing.attributes import check_tags
 from calango.tracing.encoding import messages_in
-from calango.turn import Graph, Outcome, TurnRun, question
+from calango.turn import Graph, TurnRun, question
 from calango.turn_trace import TurnTrace, about
 
 _QUESTION_CHARS = 120
 _SETTLE_S = 0.5  # what a caller that leaves waits for its turn to be settled; it is settled all the same
-
-
-class Turn:
-    """A running turn. `stop()` may be called from any thread; it returns at once."""
-
-    def __init__(self, request: Request, emit: Callable[[Event], None], prices: Prices) -> None:
-        self.request = request
-        self.emit = emit
-        self.meter = Meter(prices)
-        self.future: Future[TurnResult] | None = None
-        self._task: asyncio.Task[Outcome] | None = None
-        self._call: Callable[..., None] | None = None
-
-    def stop(self) -> None:
-        self.meter.stopped = True
-        if self._call is not None:
-            self._call(self._cancel)
-
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    async def follow(self, call: Callable[..., None], run: TurnRun, given: Any, context: Mapping[str, Any]) -> Outcome:
-        """Run the graph as a task of its own, so that stopping ends the graph and not what cleans up after it."""
-        self._call = call
-        self._task = asyncio.ensure_future(run.run(given, context))
-        if self.meter.stopped:
-            self._task.cancel()
-        try:
-            return await self._task
-        except asyncio.CancelledError as error:  # stopped before the graph's first step
-            run.outcome.status, run.outcome.exception = "cancelled", error
-            return run.outcome
 
 
 class CalangoEngine:
@@ -208,15 +173,7 @@ class CalangoEngine:
         context: Mapping[str, Any] | None = None,
     ) -> Request:
         """Check everything that comes from outside. InputError names what is wrong; nothing has happened then."""
-        return Request(
-            text=self._check_text(text),
-            session_id=ids.new_session_id() if session_id is None else ids.check_id("session_id", session_id),
-            user_id=ids.check_id("user_id", self.settings.user if user_id is None else user_id),
-            message_id=ids.new_message_id() if message_id is None else ids.check_id("message_id", message_id),
-            tags=check_tags(tags),
-            metadata=dict(metadata or {}),
-            context=dict(context or {}),
-        )
+        return checked(self.settings, text, session_id, user_id, tags, metadata, message_id, context)
 
     def resume_request(
         self, session_id: str, answer: Any, *, user_id: str | None = None, tags: Sequence[str] = (), **options: Any
@@ -232,21 +189,6 @@ class CalangoEngine:
             plain.text, session_id, plain.user_id, plain.message_id, plain.tags, plain.metadata, plain.context,
             answer=answer, is_resume=True,
         )  # fmt: skip
-
-    def _check_text(self, text: object) -> str:
-        if not isinstance(text, str):
-            raise InputError(f"The message must be text, not {type(text).__name__}.")
-        if not text.strip():
-            raise InputError("The message is empty.", "Write something.")
-        limit = self.settings.max_message_chars
-        if len(text) > limit:
-            raise InputError(
-                f"The message has {len(text)} characters; {limit} are allowed.",
-                "Shorten it, or raise CALANGO_MAX_MESSAGE_CHARS.",
-            )
-        if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-            raise InputError("The message is no valid text: it contains NUL or half of a character.")
-        return text
 
     # how it runs
 

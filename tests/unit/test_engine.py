@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.types import interrupt
+from langgraph.graph import MessagesState
 
 from calango.engine import CalangoEngine
 from calango.errors import InputError
@@ -22,6 +21,7 @@ from calango.loader import LoadedGraph, bundled_attr, load_graph
 from calango.records import Done, Event, Interrupt, Token, ToolCall, ToolResult, TurnResult, Usage
 from calango.tracing import Tracing
 from calango.tracing.encoding import messages_in
+from tests.support.graphs import asking_graph, graph_of
 from tests.support.ollama import OllamaServer, Reply, call
 from tests.support.servers import eventually, settings_for
 from tests.support.tracing import SentSpan, sent_spans, tree, unsent_tracing
@@ -55,18 +55,6 @@ def with_engine(home: Path, tracing: Tracing) -> Iterator[Callable[..., CalangoE
 def ollama_graph(ollama: OllamaServer, **options: Any) -> LoadedGraph:
     models = bundled_attr("models:Models")(f"ollama:{MODEL}", ollama_base_url=ollama.base_url, **options)
     return load_graph(None, {"models": models})
-
-
-def graph_of(**nodes: Callable[[Any], Any]) -> LoadedGraph:
-    """A graph that runs these nodes one after the other."""
-    builder = StateGraph(MessagesState)
-    previous = START
-    for name, node in nodes.items():
-        builder.add_node(name, node)
-        builder.add_edge(previous, name)
-        previous = name
-    builder.add_edge(previous, END)
-    return LoadedGraph("mine", "mine", builder)
 
 
 @contextmanager
@@ -385,13 +373,6 @@ def test_cancelling_an_async_caller_stops_its_turn(with_engine):
         gate.set()
 
     assert thread_messages(engine, "s")[-1].content == "Era "
-
-
-def asking_graph() -> LoadedGraph:
-    def ask(_: MessagesState) -> dict[str, Any]:
-        return {"messages": [AIMessage(f"Booked for {interrupt('Which day?')}.")]}
-
-    return graph_of(ask=ask)
 
 
 def test_an_interrupt_asks_the_person_and_the_answer_goes_on_in_the_same_trace(with_engine, tracing):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from calango.budgets.setup import budgets_of
@@ -10,7 +12,7 @@ from calango.records import BudgetShare
 
 from ..budgets import limit, title
 from ..render import plain
-from .asking import answers, asked
+from .asking import Ask, asked
 from .view import View
 
 _SHOWN = 6
@@ -19,13 +21,14 @@ _PER_ROW = 3
 _MARKS = {"ok": "", "near": ":orange[:material/warning:] ", "exceeded": ":red[:material/block:] "}
 
 
-def show(view: View) -> None:
-    """Nothing where there are no budgets."""
-    rules = budgets_of(view.place.chat.settings)
-    if not rules:
-        return
-    about = Range(zone=view.place.chat.settings.time_zone)
-    (shares,) = answers(view, asked("budgets", about, budgets=rules, limit=_OF_ONE))
+def asks(view: View) -> list[Ask]:
+    """The question whose answer `show` takes; none where there are no budgets."""
+    settings = view.place.chat.settings
+    rules = budgets_of(settings)
+    return [asked("budgets", Range(zone=settings.time_zone), budgets=rules, limit=_OF_ONE)] if rules else []
+
+
+def show(view: View, shares: Sequence[BudgetShare]) -> None:
     st.subheader(view.texts("Budgets"), anchor=False)
     st.caption(view.texts("Those nearest their limit, as of now: period and filters of this page do not change them."))
     nearest = shares[:_SHOWN]

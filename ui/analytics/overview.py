@@ -25,12 +25,15 @@ def show(view: View) -> None:
     address = view.address
     period = address.period()
     about, grain = address.about, period.grain()
-    overview, over_time = answers(view, asked("overview", about), asked("breakdown", about, by=grain))
+    overview, over_time, *of_budgets = answers(
+        view, asked("overview", about), asked("breakdown", about, by=grain), *budgets.asks(view)
+    )
     if not overview.total.turns:
         notes.nothing(view)
         return
     show_cards(view, headline(view, overview))
-    budgets.show(view)
+    for shares in of_budgets:
+        budgets.show(view, shares)
     points = series.points(over_time, period, grain)
     _over_time(view, points, grain, series.domain(period, grain))
     models, users, tags, satisfaction = answers(  # what takes longer, while the rest is looked at

@@ -9,14 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from calango.api import events
 from calango.api.shapes import Result
 from calango.ids import trace_id_for
 from tests.support.apis import events_of
+from tests.support.graphs import asking_graph
 from tests.support.ollama import OllamaServer, Reply
 from tests.support.priced import priced_graph, set_budgets
 from tests.support.servers import eventually
 from tests.unit.api.conftest import Api
-from tests.unit.test_engine import asking_graph
 
 
 def ollama(api: Api, server: OllamaServer) -> httpx.Client:
@@ -47,13 +48,28 @@ def test_the_same_turn_comes_as_events_while_it_runs(api: Api, how: str):
     body = {"text": "quanto é 17*23?"} | ({"stream": True} if how == "body" else {})
     headers = {"accept": "text/event-stream"} if how == "header" else {}
     with api().stream("POST", "/messages", json=body, headers=headers) as answer:
-        events = events_of(answer)
+        found = events_of(answer)
 
     assert answer.headers["content-type"].startswith("text/event-stream")
-    assert "".join(data["text"] for name, data in events if name == "token") == "17 * 23 = 391"
-    assert [data["name"] for name, data in events if name in {"tool_call", "tool_result"}] == ["calculator"] * 2
-    assert events[-1][0] == "done"
-    assert Result.model_validate(events[-1][1]).content == "17 * 23 = 391"
+    assert "".join(data["text"] for name, data in found if name == "token") == "17 * 23 = 391"
+    assert [data["name"] for name, data in found if name in {"tool_call", "tool_result"}] == ["calculator"] * 2
+    assert found[-1][0] == "done"
+    assert Result.model_validate(found[-1][1]).content == "17 * 23 = 391"
+
+
+def test_a_silent_turn_shows_that_its_stream_goes_on(api: Api, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(events, "PING_S", 0.02)
+    gate = threading.Event()
+    with OllamaServer(replies=[Reply(["Era ", "uma vez"], gate=gate)]) as server:
+        client, lines = ollama(api, server), list[str]()
+        with client.stream("POST", "/messages", json={"text": "conte", "stream": True}) as answer:
+            for line in answer.iter_lines():
+                lines.append(line)
+                if line.startswith(":"):
+                    gate.set()
+
+    assert ": still here" in lines
+    assert "event: done" in lines
 
 
 def test_a_turn_that_fails_is_an_answer_with_what_happened(api: Api):

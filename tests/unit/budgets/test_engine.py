@@ -20,11 +20,15 @@ from calango.budgets import guard as guards
 from calango.engine import CalangoEngine
 from calango.errors import BudgetExceeded, ConfigError
 from calango.loader import LoadedGraph
+from calango.mirror import copy
+from calango.mirror.sync import state_name
 from calango.questions import Questions, Range
 from calango.records import TurnResult
 from calango.tracing import Tracing
 from calango.tracing.destination import destination
+from tests.support.graphs import asking_graph
 from tests.support.priced import priced_graph, set_budgets
+from tests.support.projects import new_project
 from tests.support.servers import eventually, settings_for
 
 pytestmark = pytest.mark.xdist_group("budgets")
@@ -33,8 +37,9 @@ STOP = '[[budgets]]\nname = "team"\nusd = {usd}\nthen = "stop"\n'
 
 
 @pytest.fixture
-def with_engine(home: Path) -> Generator[Build]:
+def with_engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Build]:
     """Builds engines of the home; each is traced into the local server, which starts when it is asked."""
+    monkeypatch.setattr(guards, "WAIT_S", 30.0)  # on a machine that has much else to do, too
     engines: list[CalangoEngine] = []
 
     def build(graph: LoadedGraph | None = None, *, traced: bool = True, **values: Any) -> CalangoEngine:
@@ -251,8 +256,6 @@ def test_a_mistake_in_the_file_lets_no_engine_start(home, with_engine):
 
 
 def test_an_answer_to_an_interrupted_turn_is_refused_too_and_can_be_given_later(home, with_engine):
-    from tests.unit.test_engine import asking_graph
-
     set_budgets(home, STOP.format(usd=0.01))
     spender, engine = with_engine(traced=True), with_engine(asking_graph(), traced=True)
     engine.run("book", session_id="s")
@@ -262,3 +265,31 @@ def test_an_answer_to_an_interrupted_turn_is_refused_too_and_can_be_given_later(
     with pytest.raises(BudgetExceeded):
         with_engine(asking_graph()).resume("s", "Friday")
     assert engine.is_waiting("s")
+
+
+def test_in_remote_mode_the_copy_counts_under_the_users_as_they_are_traced(home, with_engine, monkeypatch):
+    set_budgets(home, STOP.format(usd=0.01) + 'each = "user"\n')
+    remote = {"public_key": "pk-lf-x", "secret_key": "sk-lf-x", "base_url": "http://127.0.0.1:9", "mask_users": "hash"}
+    without_copy = with_engine(**remote)
+    told = without_copy.run("oi", user_id="bob").budgets
+    settings = settings_for(home, **remote)
+    project = new_project(local.ensure(settings_for(home)), copy.name_of(settings))
+    (home / state_name(settings.base_url, "pk-lf-x")).write_text("{}")
+    spent = {
+        "user.id": without_copy.tracing.sent_user("ana"),
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.cost_details": '{"total": 5}',
+    }
+    now = str(time.time_ns())
+    span = {
+        "traceId": "1" * 32, "spanId": "1" * 16, "startTimeUnixNano": now, "endTimeUnixNano": now,
+        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in spent.items()],
+    }  # fmt: skip
+    with project.client() as client:
+        body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+        client.post("/api/public/otel/v1/traces", json=body).raise_for_status()
+    engine = with_engine(**remote)
+
+    assert "nothing was copied" in (told[0].missing or "")
+    assert isinstance(tried(engine, user_id="ana"), BudgetExceeded)
+    assert isinstance(tried(engine, user_id="eva"), TurnResult)

@@ -5,7 +5,7 @@ import duckdb
 import pytest
 
 from calango.errors import StoreError
-from calango.store import migrations
+from calango.store import computed, migrations
 from calango.store.bulk import insert_observations
 from calango.store.migrations import MIGRATIONS, Migration
 from calango.store.rows import ObservationRow, ScoreRow, TraceRow
@@ -81,5 +81,21 @@ def test_a_row_has_the_columns_of_its_table(db: duckdb.DuckDBPyConnection, table
     migrations.migrate(db)
 
     columns = db.execute(f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'").fetchall()
-    computed = {"key"} if kind is ObservationRow else set()
-    assert {name for (name,) in columns} == {field.name for field in dataclasses.fields(kind)} | computed
+    more = set(computed.OF_OBSERVATIONS) if kind is ObservationRow else set()
+    assert {name for (name,) in columns} == {field.name for field in dataclasses.fields(kind)} | more
+
+
+def test_what_caches_cost_in_an_old_file_is_known_after_the_step(db: duckdb.DuckDBPyConnection):
+    migrations.migrate(db, MIGRATIONS[:9])
+    columns = "project_id, trace_id, id, start_ns, type, name, level, environment, is_root, public, direct"
+    values = "'p', 't', 'a', 1, 'GENERATION', 'm', 'DEFAULT', 'default', true, false, true, 1, 1"
+    usage, cost = '{"input": 4, "input_cache_read": 6, "cached": 1}', '{"input": 0.5, "input_cache_read": 0.25}'
+    db.execute(
+        f"INSERT INTO observations ({columns}, created_ns, updated_ns, usage_json, cost_json) VALUES ({values}, ?, ?)",
+        [usage, cost],
+    )
+
+    migrations.migrate(db)
+
+    found = db.execute("SELECT cache_tokens, CAST(cache_cost AS DOUBLE) FROM observations").fetchall()
+    assert found == [(7, 0.25)]

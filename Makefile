@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := --extra ui --extra api --extra alerts --extra postgres --extra studio --extra dev
-JOBS ?= 2
+JOBS ?= 3 # one more than cores that every machine has: tests wait for processes, too
 SDK4 := .venv-sdk4
 
 .PHONY: help install demo studio up test test-sdk4 check format bench bench-server bench-insights faults kills fuzz docs lock clean

@@ -106,17 +106,18 @@ def drawn_s(home: Path) -> dict[str, float]:
     with ui(home) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
         page = browser.new_page(service_workers="block")
-        for name, address in [("", "overview"), *PAGES.items()]:  # the first warms up both sides
+        for number, (name, address) in enumerate([("", "overview"), *PAGES.items()]):  # the first warms up both sides
             taken: list[float] = []
-            for _ in range(3):
-                time.sleep(10.5 if name == "" else 0)  # the server of the UI starts; answers are kept for 10 s
+            for second in range(3):  # a period of its own each time: answers are kept for some seconds
+                since = urlencode(
+                    {"since": f"{PERIOD['since']}T00:0{number % 10}:{10 + number + second}", "until": UNTIL}
+                )
                 started = time.perf_counter()
-                page.goto(f"{url}/{address}{'&' if '?' in address else '?'}{RANGE}&round={len(taken)}{name}")
+                page.goto(f"{url}/{address}{'&' if '?' in address else '?'}{since}")
                 page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
                 page.wait_for_selector('[data-testid="stMain"] [data-testid="stHeading"]')
                 page.wait_for_function('!document.querySelector(\'[data-stale="true"], [data-testid="stSkeleton"]\')')
                 taken.append(time.perf_counter() - started)
-                time.sleep(10.5)
             if name:
                 found[name] = statistics.median(taken)
         browser.close()
@@ -170,6 +171,8 @@ def main() -> None:
             started = time.perf_counter()
             question_ms(server, "overview", {})
             first = time.perf_counter() - started
+            server.stop()  # what came is folded into the file, as a quiet server does
+            server.start()
             asked = {name: question_ms(server, name, options) for name, options in QUESTIONS.items()}
             say("report")
             arguments = ("report", "--since", PERIOD["since"], "--until", UNTIL, "--format", "html", "--output")

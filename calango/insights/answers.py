@@ -14,13 +14,14 @@ class Measures:
     Money is list price, in part an estimate when `cost_estimated`. `cost_input_usd` is without what was read from or
     written to a cache. `unpriced_calls` and `unpriced_tokens` are those of model calls without a known price: they are
     in no cost.
+    `users` and `sessions` are None when nobody asked for them: telling them apart is a fifth of the work.
     `success_rate` is ok of ok and error: a turn that a person stopped, or that waits for one, did not fail.
     """
 
     turns: int = 0
     calls: int = 0
-    users: int = 0
-    sessions: int = 0
+    users: int | None = 0
+    sessions: int | None = 0
     cost_usd: float | None = None
     cost_input_usd: float | None = None
     cost_output_usd: float | None = None

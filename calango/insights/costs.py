@@ -41,6 +41,8 @@ _BY_CALL = {
 BY = (*_BY_TURN, *_BY_CALL)
 
 
+_PEOPLE = "count(DISTINCT user_id) AS users, count(DISTINCT session_id) AS sessions"
+_NOBODY = "NULL AS users, NULL AS sessions"
 _SPEED = """
     avg({0}) AS latency_ms_mean, quantile_cont({0}, [0.5, 0.95, 0.99]) AS latencies_ms,
     quantile_cont({1}, [0.5, 0.95]) AS first_tokens_ms
@@ -54,8 +56,7 @@ _OF_TURNS = f"""
     , votes AS ({_VOTES}), keyed AS (
         SELECT {{key}} AS key, t.*, v.* EXCLUDE (trace_id) FROM asked AS t LEFT JOIN votes AS v USING (trace_id)
     )
-    SELECT key, count(*) AS turns, count(DISTINCT user_id) AS users, count(DISTINCT session_id) AS sessions,
-        max(start_ns) AS last_ns,
+    SELECT key, count(*) AS turns, {{people}}, max(start_ns) AS last_ns,
         {", ".join(f"sum({name}) AS {name}" for name in SPENT)},
         {_SPEED.format("latency_ms", "first_token_ms")},
         count(*) FILTER (outcome = 'ok') AS ok, count(*) FILTER (outcome = 'error') AS error,
@@ -73,11 +74,10 @@ _SAMPLES = """,
 _OF_CALLS = f"""
     , chosen AS (
         SELECT {{key}} AS key, o.* EXCLUDE (key, user_id, session_id), t.user_id, t.session_id, t.estimated_models
-        FROM (SELECT * FROM observations WHERE project_id = $project AND ({{which}})) AS o
+        FROM (SELECT * FROM observations WHERE project_id = $project AND start_ns >= $start AND ({{which}})) AS o
         JOIN asked AS t USING (trace_id)
     )
-    SELECT key, count(DISTINCT trace_id) AS turns, count(DISTINCT user_id) AS users,
-        count(DISTINCT session_id) AS sessions, max(start_ns) AS last_ns,
+    SELECT key, count(DISTINCT trace_id) AS turns, {{people}}, max(start_ns) AS last_ns,
         {", ".join(f"{what} AS {name}" for name, what in (SPENT | {"calls": "count(*)"}).items())},
         {_SPEED.format("((end_ns - start_ns) / 1e6)", "((completion_start_ns - start_ns) / 1e6)")},
         count(*) FILTER (level <> 'ERROR' AND status_message IS DISTINCT FROM 'cancelled') AS ok,
@@ -97,9 +97,16 @@ ORDERS = {
 
 
 def breakdown(
-    db: duckdb.DuckDBPyConnection, scope: Scope, by: str, *, order: str | None = None, limit: int = 1000
+    db: duckdb.DuckDBPyConnection,
+    scope: Scope,
+    by: str,
+    *,
+    order: str | None = None,
+    limit: int = 1000,
+    people: bool = True,
 ) -> list[Group]:
-    """Measures per value of `by` (see BY), dearest first; periods of time in their order.
+    """Measures per value of `by` (see BY), dearest first; periods of time in their order. Not `people`: without
+    users and sessions.
 
     A turn with several tags counts for each. By model, prompt or tool it is calls that are measured, not turns.
     Raises InputError.
@@ -109,19 +116,26 @@ def breakdown(
     order = order or ("key" if by in GRAINS else "cost")
     if order not in ORDERS:
         raise InputError(f"There is no order {order[:40]}.", f"There are {', '.join(ORDERS)}.")
-    rows = _rows(db, scope, by, order, limit)
+    rows = _rows(db, scope, by, order, limit, people=people)
     return [Group(_key(scope, by, row["key"]), _measures(row), iso(row["last_ns"])) for row in rows]
 
 
 def _rows(
-    db: duckdb.DuckDBPyConnection, scope: Scope, by: str | None, order: str, limit: int = 1, samples: str = ""
+    db: duckdb.DuckDBPyConnection,
+    scope: Scope,
+    by: str | None,
+    order: str,
+    limit: int = 1,
+    samples: str = "",
+    *,
+    people: bool = True,
 ) -> list[dict[str, Any]]:
+    given = {"order": ORDERS[order], "limit": limit, "people": _PEOPLE if people else _NOBODY}
     if by in _BY_CALL:
         key, which = _BY_CALL[by]
-        return scope.rows(db, _OF_CALLS.format(key=key, which=which, order=ORDERS[order], limit=limit))
+        return scope.rows(db, _OF_CALLS.format(key=key, which=which, **given))
     key = "'all'" if by is None else _BY_TURN[by]
-    rest = _OF_TURNS.format(key=key, order=ORDERS[order], limit=limit, samples=samples)
-    return scope.rows(db, rest)
+    return scope.rows(db, _OF_TURNS.format(key=key, samples=samples, **given))
 
 
 def _key(scope: Scope, by: str, key: str | None) -> str | None:
@@ -181,7 +195,7 @@ def _trends(total: Measures, past: Measures, now: dict[str, Any], before: dict[s
         return {}
     return {
         "turns": _trend(total.turns, past.turns, turns),
-        "users": _trend(total.users, past.users, counts_differ(total.users, past.users)),
+        "users": _trend(total.users, past.users, counts_differ(total.users or 0, past.users or 0)),
         "cost_usd": _trend(total.cost_usd, past.cost_usd, min(cost, turns)),
         "tokens_total": _trend(total.tokens_total, past.tokens_total, turns),
         "latency_ms_p95": _trend(total.latency_ms_p95, past.latency_ms_p95, speed),

@@ -22,7 +22,7 @@ _FOUND = """
     SELECT o.status_message AS message, o.name AS name, o.type AS type, o.trace_id AS trace_id, t.user_id AS user_id,
         o.start_ns AS at_ns
     FROM observations AS o JOIN asked AS t USING (trace_id)
-    WHERE o.project_id = $project AND o.level = 'ERROR' ORDER BY o.start_ns DESC, o.id
+    WHERE o.project_id = $project AND o.start_ns >= $start AND o.level = 'ERROR' ORDER BY o.start_ns DESC, o.id
 """
 
 

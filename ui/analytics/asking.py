@@ -18,6 +18,7 @@ from .view import View
 
 _KEPT_S = 10
 _AT_ONCE = 4
+_QUESTIONS = ThreadPoolExecutor(2, "calango-question")  # one keeps a core of the server busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,15 @@ def asked(question: str, about: Range, **options: Any) -> Ask:
 
 def answers(view: View, *asks: Ask) -> list[Any]:
     """The answers in the order of the questions. Raises what `Questions` and `local.ensure` raise."""
+    return begun(view, *asks)()
+
+
+def begun(view: View, *asks: Ask) -> Callable[[], list[Any]]:
+    """Ask now and go on: calling what this returns waits for the answers, and raises as `answers` does."""
     server, project = _where(view)
-    return _answers(f"{server.base_url} {server.public_key} {project} {asks!r}", server, project, asks)
+    about = f"{server.base_url} {server.public_key} {project}"
+    found = [_QUESTIONS.submit(_answer, f"{about} {ask!r}", server, project, ask) for ask in asks]
+    return lambda: [one.result() for one in found]
 
 
 def fresh(view: View, ask: Ask) -> Any:
@@ -46,14 +54,13 @@ def fresh(view: View, ask: Ask) -> Any:
 
 def forget() -> None:
     """After something was changed that answers depend on."""
-    _answers.clear()
+    _answer.clear()
 
 
 @st.cache_data(ttl=_KEPT_S, max_entries=500, show_spinner=False)
-def _answers(key: str, _server: LocalServer, _project: str | None, _asks: tuple[Ask, ...]) -> list[Any]:
+def _answer(key: str, _server: LocalServer, _project: str | None, _ask: Ask) -> Any:
     del key  # what the cache goes by
-    questions = _questions_of(_server, _project)
-    return together([lambda ask=ask: _one(questions, ask) for ask in _asks])
+    return _one(_questions_of(_server, _project), _ask)
 
 
 def together(calls: list[Callable[[], Any]]) -> list[Any]:

@@ -11,7 +11,7 @@ from calango.insights.answers import Group, Overview, Satisfaction
 
 from ..render import plain
 from . import budgets, charts, notes, series, tables
-from .asking import answers, asked
+from .asking import asked, begun
 from .cards import show as show_cards
 from .headline import headline
 from .tables import Column
@@ -25,9 +25,17 @@ def show(view: View) -> None:
     address = view.address
     period = address.period()
     about, grain = address.about, period.grain()
-    overview, over_time, *of_budgets = answers(
-        view, asked("overview", about), asked("breakdown", about, by=grain), *budgets.asks(view)
+    first = begun(
+        view, asked("overview", about), asked("breakdown", about, by=grain, people=False), *budgets.asks(view)
     )
+    then = begun(  # what takes longer, while the rest is drawn
+        view,
+        asked("breakdown", about, by="model", limit=_SHOWN, people=False),
+        asked("breakdown", about, by="user", limit=_SHOWN, people=False),
+        asked("breakdown", about, by="tag", limit=_SHOWN, people=False),
+        asked("satisfaction", about, comments=_COMMENTS),
+    )
+    overview, over_time, *of_budgets = first()
     if not overview.total.turns:
         notes.nothing(view)
         return
@@ -36,13 +44,7 @@ def show(view: View) -> None:
         budgets.show(view, shares)
     points = series.points(over_time, period, grain)
     _over_time(view, points, grain, series.domain(period, grain))
-    models, users, tags, satisfaction = answers(  # what takes longer, while the rest is looked at
-        view,
-        asked("breakdown", about, by="model", limit=_SHOWN),
-        asked("breakdown", about, by="user", limit=_SHOWN),
-        asked("breakdown", about, by="tag", limit=_SHOWN),
-        asked("satisfaction", about, comments=_COMMENTS),
-    )
+    models, users, tags, satisfaction = then()
     _broken_down(view, overview, models, users, tags)
     _comments(view, satisfaction)
 

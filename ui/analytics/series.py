@@ -32,7 +32,6 @@ def _point(at: datetime, found: Measures) -> dict[str, Any]:
         "cost": found.cost_usd,
         "estimated": found.cost_estimated,
         "turns": found.turns,
-        "users": found.users,
         "input": found.tokens_input - found.tokens_cache,
         "cache": found.tokens_cache,
         "output": found.tokens_output,

@@ -91,7 +91,7 @@ INSIGHTS = [
 ]
 _LIMIT, _OFFSET = whole("limit", 0, 1000), whole("offset", 0, 10_000)
 QUESTIONS: Mapping[str, list[dict[str, Any]]] = {
-    "breakdown": [*texts("by", "order"), _LIMIT],
+    "breakdown": [*texts("by", "order"), _LIMIT, query("people", s.FLAG)],
     "errors": [_LIMIT],
     "satisfaction": [_LIMIT],
     "conversations": [_LIMIT, _OFFSET],

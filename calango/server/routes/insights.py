@@ -65,6 +65,7 @@ QUESTIONS: dict[str, Callable[[Asked], Any]] = {
         asked.given.get("by") or asked.scope.period.grain(),
         order=params.text(asked.given, "order"),
         limit=asked.integer("limit", 1000),
+        people=params.flag(asked.given, "people") is not False,
     ),
     "errors": lambda asked: errors.errors(asked.db, asked.scope, limit=asked.integer("limit", 100, 1000)),
     "tools": lambda asked: quality.tools(asked.db, asked.scope),

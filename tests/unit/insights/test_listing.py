@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from calango.errors import InputError
+from calango.insights.costs import breakdown
 from calango.insights.listing import COLUMNS, count, page
 from calango.insights.period import period
 from calango.insights.scope import Scope
@@ -91,3 +93,11 @@ def test_another_project_has_none(store: Store):
 def test_what_can_not_be_listed_is_named_with_what_can(store: Store):
     with pytest.raises(InputError, match="no list of moods"):
         listed(store, "moods")
+
+
+@pytest.mark.parametrize("by", ["user", "model"])
+def test_a_breakdown_without_people_differs_in_nothing_else(store: Store, by: str):
+    with store.read() as db:
+        whole, brief = breakdown(db, ALL, by), breakdown(db, ALL, by, people=False)
+
+    assert [replace(group, measures=replace(group.measures, users=None, sessions=None)) for group in whole] == brief

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,8 +91,17 @@ def ui(home: Path) -> Generator[str]:
     port = free_port()
     environment = os.environ | {"CALANGO_HOME": str(home), "CALANGO_MODEL": "offline"}
     process = subprocess.Popen([CALANGO, "ui", "--port", str(port)], env=environment, stdout=subprocess.DEVNULL)
+    url, deadline = f"http://127.0.0.1:{port}", time.perf_counter() + 60
     try:
-        yield f"http://127.0.0.1:{port}"
+        while True:
+            try:
+                urllib.request.urlopen(url, timeout=5).close()
+                break
+            except OSError:
+                if time.perf_counter() > deadline:
+                    raise
+                time.sleep(0.1)
+        yield url
     finally:
         process.terminate()
         process.wait()

@@ -15,13 +15,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from calango.server.http import Context
 from calango.server.routes.archive import COPIES
 from calango.store import Store, retention
-from calango.store.turns import refresh
+from calango.store.turns import refresh_some
 
 log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a job that is skipped is due again soon
 DAY_NS = 86_400_000_000_000
 QUIET_S = 20.0
-TICK_S = 5.0
+SOON_QUIET_S = 5.0
+TICK_S = 2.0
 SOON_S = 15.0  # after the start alerts are checked for the first time
 ROUNDS = 20  # how often data is let go of at once until the rest fits
 
@@ -79,7 +80,8 @@ class Upkeep:
     def start(self) -> None:
         now = datetime.now(UTC)
         self._jobs.add_job(self._forget, "interval", hours=1, next_run_time=now)
-        self._jobs.add_job(self._rest, "interval", seconds=min(TICK_S, self._quiet_s))
+        for job in (self._add_up, self._rest):
+            self._jobs.add_job(job, "interval", seconds=min(TICK_S, self._quiet_s))
         if self._watch is not None and self._alerts_every_s > 0:
             soon = now + timedelta(seconds=min(SOON_S, self._alerts_every_s))
             self._jobs.add_job(self._check, "interval", seconds=self._alerts_every_s, next_run_time=soon)
@@ -102,11 +104,17 @@ class Upkeep:
         if self._watch is not None:
             self._watch.check(datetime.now(self._watch.zone))
 
+    def _add_up(self) -> None:
+        """So that the next question finds its turns added up. Stops when a request comes."""
+        context = self._context
+        while context.active == 0 and time.monotonic() - context.last_request >= min(SOON_QUIET_S, self._quiet_s):
+            if not context.store.write(refresh_some).result():
+                return
+
     def _rest(self) -> None:
-        """Once after each busy time. The next question finds its turns added up."""
+        """Once after each busy time."""
         context, now = self._context, time.monotonic()
         was_busy = context.last_request > self._rested_at
         if was_busy and context.active == 0 and now - context.last_request >= self._quiet_s:
             self._rested_at = now
-            context.store.write(refresh).result()
             context.store.rest()

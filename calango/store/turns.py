@@ -135,22 +135,25 @@ def is_fresh(db: duckdb.DuckDBPyConnection) -> bool:
 
 
 def refresh(db: duckdb.DuckDBPyConnection) -> None:
-    """Add up the traces that were touched, and forget those that are gone.
+    """Add up the traces that were touched, and forget those that are gone."""
+    while refresh_some(db):
+        pass
+
+
+def refresh_some(db: duckdb.DuckDBPyConnection) -> bool:
+    """The same for the next BATCH of them; whether there are more. For who lets others write in between.
 
     In the order in which they came, so that a batch reads its own part of the observations.
     """
     if is_fresh(db):
-        return
+        return False
     db.execute(f"""
-        CREATE OR REPLACE TEMP TABLE stale AS
-        SELECT project_id, trace_id, (row_number() OVER (ORDER BY min(rowid)) - 1) // {BATCH} AS batch
-        FROM touched GROUP BY project_id, trace_id
+        CREATE OR REPLACE TEMP TABLE fresh AS
+        SELECT project_id, trace_id FROM touched GROUP BY project_id, trace_id ORDER BY min(rowid) LIMIT {BATCH}
     """)
-    (last,) = db.execute("SELECT max(batch) FROM stale").fetchone() or (0,)
-    for batch in range(int(last) + 1):
-        db.execute("CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM stale WHERE batch = ?", [batch])
-        db.execute(f"DELETE FROM turns USING fresh WHERE {_SAME.format('turns')}")
-        bounds = db.execute(_BOUNDS).fetchone()
-        if bounds and bounds[0] is not None:
-            db.execute(_REFRESH, {"first": bounds[0], "last": bounds[1]})
-    db.execute("DELETE FROM touched; DROP TABLE stale; DROP TABLE fresh")
+    db.execute(f"DELETE FROM turns USING fresh WHERE {_SAME.format('turns')}")
+    bounds = db.execute(_BOUNDS).fetchone()
+    if bounds and bounds[0] is not None:
+        db.execute(_REFRESH, {"first": bounds[0], "last": bounds[1]})
+    db.execute(f"DELETE FROM touched USING fresh WHERE {_SAME.format('touched')}; DROP TABLE fresh")
+    return not is_fresh(db)

@@ -106,3 +106,16 @@ def test_sums_shares_and_spans_follow_the_language() -> None:
     assert pt.sum(Money(Decimal("0.0000123"))) == "US$\xa00,000012"
     assert (pt.percent(0.9653), en.percent(0.9653), pt.percent(None)) == ("96,5%", "96.5%", "–")
     assert (pt.span(38.2), pt.span(240), pt.span(7500)) == ("38,2\xa0s", "4\xa0min", "2\xa0h\xa05\xa0min")
+
+
+@pytest.mark.parametrize("kind", ["bar", "line"])
+@pytest.mark.parametrize("grain", ["hour", "day", "week", "month"])
+def test_a_chart_keeps_to_the_schema_of_vega_lite(kind: str, grain: str) -> None:
+    charts = bundled.module("ui", "analytics.charts")
+    rows = [{"at": datetime(2026, 11, day, tzinfo=UTC).replace(tzinfo=None), "a": day, "b": None} for day in (1, 2)]
+    chart = charts.over_time(
+        rows, {"a": "A", "b": "B"}, unit="turns", kind=kind, grain=grain, language="pt_BR", colors=["red", "blue"],
+        domain=("2026-11-01T00:00:00", "2026-11-03T00:00:00"),
+    )  # fmt: skip
+
+    assert chart.properties(height=200).configure(locale=charts.locale("pt_BR")).to_dict()["height"] == 200

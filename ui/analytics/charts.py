@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import altair as alt
@@ -47,6 +47,8 @@ def draw(chart: Any, language: str, *, title: str, alt_text: str | None = None, 
     chart = (
         chart.properties(height=height).configure(locale=locale(language)).configure_legend(orient="top", title=None)
     )
+    # Tests check the drawings against Vega-Lite's schema; to do so at each drawing is half of what a page takes.
+    object.__setattr__(chart, "to_dict", partial(chart.to_dict, validate=False))
     st.altair_chart(chart, alt=alt_text or title)
 
 

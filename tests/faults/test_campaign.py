@@ -8,7 +8,7 @@ pytestmark = pytest.mark.xdist_group("faults")
 
 
 def test_faults_and_kills_lose_no_turn_that_was_handed_over_and_no_vote_that_was_accepted(home, tmp_path):
-    summary = run(tmp_path, turns=40, votes=16, kills=2, seed=7)
+    summary = run(tmp_path, turns=20, votes=8, kills=1, seed=7)
 
     assert summary.is_whole, summary
     assert summary.faults > 0

@@ -21,7 +21,6 @@ from calango.alerts.measure import Point
 from calango.alerts.rules import Rule, Rules, data_of
 from calango.alerts.texts import Locale, Text
 from calango.store import Store
-from calango.store.turns import refresh_some
 
 log = logging.getLogger(__name__)
 Send = Callable[[str, Text, str], str | None]
@@ -66,7 +65,7 @@ class Watch:
             with self._store.read() as db:
                 rules = rulebook.active(db, self.project_id, self.rules)
             if rules:
-                self._add_up()
+                self._store.add_up()
             with self._store.read() as db:
                 readings = [(rule, measure.read(db, self.project_id, rule, now)) for rule in rules]
             found = self._store.write(lambda db: self._decide(db, readings, now)).result()
@@ -77,14 +76,10 @@ class Watch:
     def preview(self, data: Mapping[str, Any], now: datetime) -> tuple[Rule, Reading, list[Point]]:
         """What a rule would say now, and what its metric was; nothing is kept. Raises ConfigError."""
         rule = rulebook.read(data, self.rules)
-        self._add_up()
+        self._store.add_up()
         with self._store.read() as db:
             reading = measure.read(db, self.project_id, rule, now)
             return rule, reading, measure.series(db, self.project_id, rule, now)
-
-    def _add_up(self) -> None:
-        while self._store.write(refresh_some).result():
-            pass
 
     def _decide(
         self, db: duckdb.DuckDBPyConnection, readings: Sequence[tuple[Rule, Reading]], now: datetime

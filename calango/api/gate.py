@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from calango.web.headers import with_headers
 from calango.web.hosts import host_name, is_foreign, is_loopback_ip
 
 OPEN = frozenset({"/health"})
@@ -46,13 +47,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
 
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message.setdefault("headers", [])
-                said = {name.lower() for name, _ in headers}
-                headers.extend((k.encode(), v.encode()) for k, v in SECURITY.items() if k.encode() not in said)
-            await send(message)
-
+        secured = with_headers(send, SECURITY)
         size = 0
 
         async def counted() -> Message:

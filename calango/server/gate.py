@@ -9,12 +9,13 @@ there are no CORS headers, and a request that says it comes from another web pag
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from calango.server.auth import Key
 from calango.server.errors import ApiError
 from calango.server.http import Context, Json
 from calango.server.routes import media
+from calango.web.headers import with_headers
 from calango.web.hosts import host_name, is_foreign, is_loopback_ip
 
 API = "/api/"
@@ -42,13 +43,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
 
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message.setdefault("headers", [])
-                said = {name.lower() for name, _ in headers}
-                headers.extend((k.encode(), v.encode()) for k, v in SECURITY.items() if k.encode() not in said)
-            await send(message)
-
+        secured = with_headers(send, SECURITY)
         request, is_page = Request(scope), not scope["path"].startswith(API)
         try:
             request.state.key = self._key(request, is_page=is_page)

@@ -29,7 +29,7 @@ from calango.server.intake import Room, body_of
 from calango.server.shapes import as_dict
 from calango.server.syncing import Syncing
 from calango.store import Store, projects
-from calango.store.turns import is_fresh, refresh_some
+from calango.store.turns import is_fresh
 
 T = TypeVar("T")
 DECODERS = 1  # threads that decode spans; more would only fight over the interpreter, and slow readers down
@@ -116,8 +116,7 @@ async def writing(request: Request, write: Callable[[duckdb.DuckDBPyConnection],
 async def added_up(request: Request) -> None:
     """Have every trace added up that was written until now."""
     if not await reading(request, is_fresh):
-        while await writing(request, refresh_some):
-            pass
+        await run_in_threadpool(context_of(request).store.add_up)
 
 
 async def batch_of(request: Request) -> Any:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from calango.errors import HomeError, StoreError
-from calango.store import migrations
+from calango.store import migrations, turns
 from calango.store.bulk import insert_observations
 from calango.store.recovery import log_of, without_torn_end
 from calango.store.rows import ObservationRow
@@ -125,6 +125,11 @@ class Store:
             cursor.close()
             with self._lock:
                 self._readers -= 1
+
+    def add_up(self) -> None:
+        """Have every touched trace added up in `turns`. Blocks; others may write between two parts."""
+        while self.write(turns.refresh_some).result():
+            pass
 
     def rest(self) -> None:
         """Give back the memory that holds what was read before. For a time when nobody asks."""

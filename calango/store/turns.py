@@ -2,7 +2,7 @@
 """One row per trace, for questions about turns: what its observations add up to.
 
 A million observations take a second to add up, a hundred thousand rows a few milliseconds. Every write of observations
-or traces notes the traces that it touched, in its own transaction; `refresh` adds those up again. A turn is what
+or traces notes the traces that it touched, in its own transaction; `refresh_some` adds those up again. A turn is what
 observations say together; what is said of a trace by itself (legacy clients) wins. Its outcome is that of its last
 root: the one that Calango's engine notes, else what the level of the root tells. Its latency is the time of its roots,
 without that in which it waited for a person.
@@ -134,16 +134,11 @@ def is_fresh(db: duckdb.DuckDBPyConnection) -> bool:
     return db.execute("SELECT 1 FROM touched LIMIT 1").fetchone() is None
 
 
-def refresh(db: duckdb.DuckDBPyConnection) -> None:
-    """Add up the traces that were touched, and forget those that are gone."""
-    while refresh_some(db):
-        pass
-
-
 def refresh_some(db: duckdb.DuckDBPyConnection) -> bool:
-    """The same for the next BATCH of them; whether there are more. For who lets others write in between.
+    """Add up the next BATCH of touched traces, and forget those that are gone; whether there are more.
 
-    In the order in which they came, so that a batch reads its own part of the observations.
+    `Store.add_up` does so until there are none. In the order in which they came, so that a batch reads its own part
+    of the observations.
     """
     if is_fresh(db):
         return False

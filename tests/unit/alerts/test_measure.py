@@ -13,7 +13,6 @@ import pytest
 from calango.alerts import measure
 from calango.alerts.rules import METRICS, Rule
 from calango.store import ObservationRow, ScoreRow, Store
-from calango.store.turns import refresh
 from calango.store.write import put_scores
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -62,7 +61,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Generator[Store]:
         for trace, value in (("a", 1.0), ("b", 1.0), ("c", 0.0), ("before", 0.0))
     ]
     made.write(lambda db: put_scores(db, votes)).result(10)
-    made.write(refresh).result(10)
+    made.add_up()
     yield made
     made.close()
 
@@ -135,7 +134,7 @@ def weeks(tmp_path: Path) -> Generator[Store]:
             rows += turn(f"early-{week}-{number}", then - timedelta(minutes=90))
             rows += turn(f"late-{week}-{number}", then + timedelta(minutes=30))
     made.insert(rows).result(10)
-    made.write(refresh).result(10)
+    made.add_up()
     yield made
     made.close()
 

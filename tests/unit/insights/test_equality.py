@@ -23,7 +23,6 @@ from calango.server.costs import PriceBook
 from calango.server.mapping import observations_of
 from calango.server.wire_scores import score_row
 from calango.store import Store, archive
-from calango.store.turns import refresh
 from calango.store.write import put_scores
 
 pytestmark = pytest.mark.xdist_group("equality")
@@ -65,7 +64,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Generator[Data]:
         store.insert(rows)
         votes = [score_row(score, PROJECT, time.time_ns()) for score in scores(batch)]
         store.write(lambda db, votes=votes: put_scores(db, votes))
-    store.write(refresh).result(120)
+    store.add_up()
     out = folder / "out"
     out.mkdir()
     with store.read() as db:

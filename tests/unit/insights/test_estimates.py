@@ -17,7 +17,6 @@ from calango.reports.table import shown
 from calango.server.trace_page import trace_html
 from calango.store import ObservationRow, Store
 from calango.store.derive import trace_of
-from calango.store.turns import refresh
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ABOUT = Scope("p", Period(NOW - timedelta(days=1), NOW + timedelta(days=1)))
@@ -41,7 +40,7 @@ ROWS = [
 def store(tmp_path: Path) -> Generator[Store]:
     made = Store.open(tmp_path / "calango.duckdb")
     made.insert(ROWS).result(10)
-    made.write(refresh).result(10)
+    made.add_up()
     yield made
     made.close()
 

@@ -14,7 +14,6 @@ from calango.insights.listing import COLUMNS, count, page
 from calango.insights.period import period
 from calango.insights.scope import Scope
 from calango.store import ObservationRow, ScoreRow, Store
-from calango.store.turns import refresh
 from calango.store.write import put_scores
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -38,7 +37,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Generator[Store]:
         ]).result(10)  # fmt: skip
     vote = ScoreRow("p", "vote", "user-feedback", START_NS + 9, "BOOLEAN", value=1.0, trace_id="t1", comment="=1+1")
     opened.write(lambda db: put_scores(db, [vote])).result(10)
-    opened.write(refresh).result(10)
+    opened.add_up()
     yield opened
     opened.close()
 

@@ -45,17 +45,17 @@ def test_what_comes_between_two_parts_is_not_forgotten(store: Store, monkeypatch
     insert(store, *"abc")
     store.write(turns.refresh_some).result(10)
     insert(store, "a", name="again")
-    store.write(turns.refresh).result(10)
+    store.add_up()
 
     assert names(store) == {"a": "again", "b": "x", "c": "x"}
 
 
 def test_a_trace_that_is_gone_is_no_turn_any_more(store: Store):
     insert(store, "a", "b")
-    store.write(turns.refresh).result(10)
+    store.add_up()
     store.write(
         lambda db: db.execute("DELETE FROM observations WHERE trace_id = 'a'; INSERT INTO touched VALUES ('p', 'a')")
     ).result(10)
-    store.write(turns.refresh).result(10)
+    store.add_up()
 
     assert names(store).keys() == {"b"}

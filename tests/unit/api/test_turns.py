@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from calango.api import events
 from calango.api.shapes import Result
 from calango.ids import trace_id_for
+from calango.records import TurnResult
 from tests.support.apis import events_of
 from tests.support.graphs import asking_graph
 from tests.support.ollama import OllamaServer, Reply
@@ -148,3 +150,7 @@ def test_many_sessions_are_answered_at_the_same_time_each_with_its_own(api: Api)
     with ThreadPoolExecutor(20) as pool:
         found = list(pool.map(ask, range(20)))
     assert found == [(f"s{n}", f"u{n}", f"{n} + 1 = {n + 1}") for n in range(20)]
+
+
+def test_an_answer_has_every_field_of_a_turns_result() -> None:
+    assert Result.model_fields.keys() == {field.name for field in fields(TurnResult)}
